@@ -1,0 +1,43 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+
+#include "stillpoint/core/map.h"
+#include "stillpoint/core/solution.h"
+
+namespace stillpoint {
+
+/// Which equation a map states about its argument.
+enum class Equation {
+  FixedPoint,  ///< z = f(z): residual f(z) − z
+  Root,        ///< f(z) = 0: residual f(z)
+};
+
+/// The implicit function theorem for an equation `r(z) = 0` that `z` solves.
+///
+/// With g the gradient that arrives at z, the backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u back
+/// through one evaluation of f to everything that f captured. Under `create_graph` the adjoint u is itself
+/// attached by this same rule, since it solves an equation of the same form: so every order is exact, up to the
+/// accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019, theorem 1.)
+struct ImplicitRule {
+  /// Solves `u = product(u) + g` (FixedPoint) or `0 = product(u) + g` (Root); `product` is u ↦ Jᵀu, linear.
+  using AdjointSolve = std::function<Solution<at::Tensor>(Equation, const Map& product, const at::Tensor& g)>;
+
+  Equation equation = Equation::FixedPoint;
+  AdjointSolve solve;
+  OnFailure on_failure = OnFailure::Warn;
+  /// A product u ↦ Jᵀu at a given z written by hand, used inside the first-order backward solve; optional.
+  /// What it returned is checked against the recorded product: the reported residual is the true one.
+  std::function<Map(const at::Tensor& z)> transposed_jacobian;
+};
+
+/// `z` (which solves the equation that `f` states) with its derivatives attached; `z` itself if f captured
+/// nothing that requires a gradient, or if gradients are off. The backward pass writes its report to
+/// `backward`, if given. Cost: one recorded evaluation of f now, which is kept until the backward pass; there,
+/// one linear solve and one pull back. `f` is called again only when the backward pass creates a graph.
+at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule, std::shared_ptr<Stats> backward = nullptr);
+
+}  // namespace stillpoint

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <vector>
+
+namespace stillpoint {
+
+/// A map of a batch of samples `[B, …]` to one of the same shape, dtype and device. It must be deterministic,
+/// must not edit its argument, and keeps what it captures alive if it captures by value.
+using Map = std::function<at::Tensor(const at::Tensor&)>;
+
+/// The same for a state made of several tensors `[B, …]` with one B.
+using TupleMap = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;
+
+}  // namespace stillpoint

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+
+namespace stillpoint {
+
+/// One number a sample for the residual and for the scale that the relative tolerance multiplies.
+struct RowNorms {
+  std::vector<double> residual;
+  std::vector<double> scale;
+};
+
+/// The norms of `fz − z` and of `z` for each sample of two contiguous tensors `[B, …]`. One pass on CPU.
+void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms);
+
+/// Watches an iteration: which samples have converged, and the best iterate of each.
+///
+/// A sample is frozen when it converges: what comes back for it is the iterate that converged, whatever the
+/// others do afterwards, so its value does not depend on its neighbors. A sample whose residual is not finite
+/// twice in a row has failed. `update` costs O(B), and copies rows only when samples part ways.
+class Monitor {
+ public:
+  /// `tolerance` must be resolved; `max_iterations` ≥ 0 is the number of steps allowed.
+  Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch);
+
+  /// Takes in the next iterate, `[B, …]` contiguous and not written to afterwards, with its norms.
+  /// True while some sample needs another step.
+  bool update(const at::Tensor& z, const RowNorms& norms);
+
+  bool running(std::int64_t sample) const { return running_[sample] != 0; }
+  bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }
+  const std::vector<std::uint8_t>& running() const { return running_; }
+  const Tolerance& tolerance() const { return tolerance_; }
+  std::int64_t steps() const { return steps_; }  ///< updates so far, less one
+
+  /// For each sample the frozen or best iterate.
+  at::Tensor best() const;
+  /// Fills status, residual and iterations.
+  void write(Stats& stats) const;
+
+ private:
+  Tolerance tolerance_;
+  std::int64_t max_iterations_;
+  std::int64_t steps_ = -1;
+  std::int64_t running_count_;
+  std::vector<std::uint8_t> running_;
+  std::vector<std::uint8_t> non_finite_;
+  std::vector<Status> status_;
+  std::vector<double> residual_;
+  std::vector<std::int64_t> iterations_;
+  at::Tensor best_;           // best iterates of the running samples; shared with the caller unless owned
+  bool owns_best_ = false;
+  at::Tensor finished_;       // rows of the samples that have finished; undefined until they part ways
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "stillpoint/linear/solver.h"
+
+namespace stillpoint {
+
+/// Stabilized bi-conjugate gradients, for any operator, at constant memory. Two products an iteration.
+/// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its iterate.
+struct BiCgStab {
+  std::int64_t max_iterations = 200;  ///< ≥ 0; a step is two products
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                             const Tolerance& tolerance) const;
+};
+
+}  // namespace stillpoint

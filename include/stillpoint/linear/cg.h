@@ -1,0 +1,17 @@
+#pragma once
+
+#include "stillpoint/linear/solver.h"
+
+namespace stillpoint {
+
+/// Conjugate gradients, for symmetric positive definite operators. One product an iteration.
+/// (Hestenes, Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, algorithm 6.18.)
+/// On other operators it does not converge, which its status says.
+struct Cg {
+  std::int64_t max_iterations = 200;  ///< ≥ 0; a step is one product
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                             const Tolerance& tolerance) const;
+};
+
+}  // namespace stillpoint

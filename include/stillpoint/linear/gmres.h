@@ -1,0 +1,18 @@
+#pragma once
+
+#include "stillpoint/linear/solver.h"
+
+namespace stillpoint {
+
+/// Restarted generalized minimal residual method, for any operator. One product an iteration, and memory for
+/// `restart` + 1 vectors. Gram–Schmidt is done twice, so the basis stays orthogonal to rounding.
+/// (Saad, Schultz 1986; Giraud, Langou, Rozložník 2005 on twice being enough.)
+struct Gmres {
+  std::int64_t restart = 30;          ///< ≥ 1: size of the basis; at most the width of a sample is used
+  std::int64_t max_iterations = 300;  ///< ≥ 0; products in the basis, over all restarts
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                             const Tolerance& tolerance) const;
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "stillpoint/autograd/implicit.h"
+#include "stillpoint/linear/automatic.h"
+#include "stillpoint/linear/solver.h"
+
+namespace stillpoint {
+
+struct LinearSolveOptions {
+  LinearSolver solver = AutomaticLinearSolver{};           ///< of A x = b
+  LinearSolver transposed_solver = AutomaticLinearSolver{};  ///< of Aᵀu = g, in the backward pass
+  Tolerance tolerance;                                     ///< relative to b, and to g in the backward pass
+  OnFailure on_failure = OnFailure::Warn;
+};
+
+/// The solution of `A x = b` for each sample, differentiable to any order in `b` and in everything that
+/// `a.product` captured. `b` is `[B, …]`; x has its shape. Only products with A are asked of the caller: those
+/// with Aᵀ come from replaying a recorded one. Cost: one solve, one recorded product; one solve more a backward.
+/// Throws if the product changes shape, dtype or device.
+Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
+                                  const LinearSolveOptions& options = {});
+
+/// The same for matrices `[B, N, N]`, or `[N, N]` for all samples, and `b` `[B, N]`.
+Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b,
+                                  const LinearSolveOptions& options = {});
+
+/// `solver` in the form the implicit rule asks for. `tolerance` is relative to the incoming gradient.
+ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Tolerance tolerance,
+                                         Structure structure = Structure::General);
+
+}  // namespace stillpoint

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+#include "stillpoint/linear/operator.h"
+
+namespace stillpoint {
+
+/// A type that solves `A x = b` for each sample, from the start `x0` (undefined: zero), until
+/// ‖b − A x‖ ≤ absolute + relative · ‖b‖. The residual it reports is a true one, b − A x, not a recurrence's.
+/// Gradients are off when it is called. `tolerance` comes resolved.
+template <class S>
+concept LinearSolverType = std::copyable<S> && requires(const S& solver, const LinearOperator& a,
+                                                        const at::Tensor& b, const Tolerance& tolerance) {
+  { solver.solve(a, b, b, tolerance) } -> std::same_as<Solution<at::Tensor>>;
+};
+
+/// Any linear solver: `Gmres{.restart = 20}`, `Cg{}`, …, or a type of the user's own.
+class LinearSolver {
+ public:
+  template <LinearSolverType S>
+  LinearSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
+      : solve_([solver = std::move(solver)](const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                            const Tolerance& tolerance) {
+          return solver.solve(a, b, x0, tolerance);
+        }) {}
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                             const Tolerance& tolerance) const {
+    return solve_(a, b, x0, tolerance);
+  }
+
+ private:
+  std::function<Solution<at::Tensor>(const LinearOperator&, const at::Tensor&, const at::Tensor&,
+                                     const Tolerance&)>
+      solve_;
+};
+
+}  // namespace stillpoint

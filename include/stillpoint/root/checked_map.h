@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "stillpoint/autograd/tape.h"
+#include "stillpoint/core/map.h"
+
+namespace stillpoint {
+
+/// The map of a problem as solvers and gradient rules see it: counts evaluations, and throws if what comes back
+/// differs from the argument in shape, dtype or device, or if the argument was edited in place.
+class CheckedMap {
+ public:
+  /// `name` is what error messages call the map.
+  CheckedMap(Map f, const char* name) : f_(std::move(f)), name_(name) {}
+
+  /// f(z), contiguous.
+  at::Tensor operator()(const at::Tensor& z) const;
+  /// f(z), recorded: its value, and products with its Jacobian by replay.
+  Tape record(const at::Tensor& z) const;
+
+  /// The caller's map with the checks, without the counting: what outlives the solve.
+  Map checked() const;
+  std::int64_t evaluations() const { return evaluations_; }
+
+ private:
+  Map f_;
+  const char* name_;
+  mutable std::int64_t evaluations_ = 0;
+};
+
+}  // namespace stillpoint

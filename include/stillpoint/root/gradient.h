@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <concepts>
+#include <functional>
+#include <utility>
+
+#include "stillpoint/root/solver.h"
+
+namespace stillpoint {
+
+/// One fixed-point problem on its way through a gradient rule.
+class FixedPointProblem {
+ public:
+  FixedPointProblem(const CheckedMap& f, at::Tensor z0, const FixedPointSolver& solver, Monitor& monitor,
+                    OnFailure on_failure, Stats& stats)
+      : f(f), z0(std::move(z0)), solver(solver), monitor(monitor), on_failure(on_failure), stats(stats) {}
+
+  const CheckedMap& f;
+  const at::Tensor z0;
+  const FixedPointSolver& solver;
+  Monitor& monitor;
+  const OnFailure on_failure;
+  Stats& stats;  ///< of the solve; a rule that solves systems in the backward pass sets `backward`
+
+  /// Runs the solver with gradients off: the best iterate of each sample.
+  at::Tensor solve() const;
+};
+
+/// A type that turns a problem into a solution with derivatives attached. Gradients are on when it is called.
+template <class G>
+concept GradientRuleType = std::copyable<G> && requires(const G& rule, FixedPointProblem& problem) {
+  { rule.differentiate(problem) } -> std::same_as<at::Tensor>;
+};
+
+/// Any gradient rule: `ImplicitGradient{}`, `PhantomGradient{.steps = 3}`, …, or a type of the user's own.
+class GradientRule {
+ public:
+  template <GradientRuleType G>
+  GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
+      : differentiate_([rule = std::move(rule)](FixedPointProblem& p) { return rule.differentiate(p); }) {}
+
+  at::Tensor differentiate(FixedPointProblem& problem) const { return differentiate_(problem); }
+
+ private:
+  std::function<at::Tensor(FixedPointProblem&)> differentiate_;
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "stillpoint/root/solver.h"
+
+namespace stillpoint {
+
+/// Newton's method on f(z) − z, with the Jacobian of each sample written out and factorized: N Jacobian products,
+/// B·N² numbers and O(B·N³) operations an iteration for samples of width N. Quadratic convergence. Samples must
+/// not mix in f.
+///
+/// A step is halved, sample by sample, until it decreases the residual (Armijo, factor 1e-4, at most
+/// `max_halvings` times); where the Jacobian is singular a plain step is tried.
+/// (Dennis, Schnabel 1983, section 6.3.)
+struct Newton {
+  static constexpr const char* name = "Newton";
+  std::int64_t max_halvings = 8;  ///< ≥ 0
+
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+};
+
+}  // namespace stillpoint

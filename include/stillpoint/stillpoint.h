@@ -1,0 +1,27 @@
+#pragma once
+
+// The umbrella header, for users. The library's own files include what they use.
+
+#include "stillpoint/autograd/implicit.h"
+#include "stillpoint/autograd/products.h"
+#include "stillpoint/autograd/recompute.h"
+#include "stillpoint/autograd/tape.h"
+#include "stillpoint/core/map.h"
+#include "stillpoint/core/monitor.h"
+#include "stillpoint/core/packing.h"
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+#include "stillpoint/linear/automatic.h"
+#include "stillpoint/linear/bicgstab.h"
+#include "stillpoint/linear/cg.h"
+#include "stillpoint/linear/dense_lu.h"
+#include "stillpoint/linear/gmres.h"
+#include "stillpoint/linear/linear_solve.h"
+#include "stillpoint/linear/neumann.h"
+#include "stillpoint/nn/fixed_point.h"
+#include "stillpoint/root/anderson.h"
+#include "stillpoint/root/fixed_point.h"
+#include "stillpoint/root/newton.h"
+#include "stillpoint/root/phantom_gradient.h"
+#include "stillpoint/root/picard.h"
+#include "stillpoint/root/unrolled_gradient.h"
