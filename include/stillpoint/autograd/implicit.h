@@ -7,6 +7,7 @@
 
 #include "stillpoint/core/map.h"
 #include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
 
 namespace stillpoint {
 
@@ -23,15 +24,18 @@ enum class Equation {
 /// attached by this same rule, since it solves an equation of the same form: so every order is exact, up to the
 /// accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019, theorem 1.)
 struct ImplicitRule {
-  /// Solves `u = product(u) + g` (FixedPoint) or `0 = product(u) + g` (Root); `product` is u ↦ Jᵀu, linear.
-  using AdjointSolve = std::function<Solution<at::Tensor>(Equation, const Map& product, const at::Tensor& g)>;
+  /// Solves `u = product(u) + g` (FixedPoint) or `0 = product(u) + g` (Root) to a resolved tolerance that is
+  /// relative to g; `product` is u ↦ Jᵀu, linear.
+  using AdjointSolve = std::function<Solution<at::Tensor>(Equation, const Map& product, const at::Tensor& g,
+                                                          const Tolerance& tolerance)>;
 
   Equation equation = Equation::FixedPoint;
   AdjointSolve solve;
+  Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of the adjoint equation, relative to g
   OnFailure on_failure = OnFailure::Warn;
   /// A product u ↦ Jᵀu at a given z written by hand, used inside the first-order backward solve; optional.
-  /// What it returned is checked against the recorded product: the reported residual is the true one.
-  std::function<Map(const at::Tensor& z)> transposed_jacobian;
+  /// What came of it is checked with the recorded product: a wrong one ends as `Status::Inaccurate`.
+  std::function<Map(const at::Tensor& z)> transposed_jacobian = {};
 };
 
 /// `z` (which solves the equation that `f` states) with its derivatives attached; `z` itself if f captured

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/autograd/edge.h>
+#include <torch/csrc/autograd/function.h>
 
 #include <memory>
 #include <vector>
@@ -39,6 +39,9 @@ class Tape {
 
   /// vᵀ ∂f/∂c for each captured edge c; undefined where it is zero.
   std::vector<at::Tensor> pull_back(const at::Tensor& v, bool create_graph = false) const;
+
+  /// Both in one replay: first vᵀ ∂f/∂z, undefined if it is zero, then those of `pull_back`.
+  std::vector<at::Tensor> pull_back_all(const at::Tensor& v, bool create_graph = false) const;
 
  private:
   struct Graph;

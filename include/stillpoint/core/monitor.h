@@ -41,16 +41,23 @@ class Monitor {
 
   /// For each sample the frozen or best iterate.
   at::Tensor best() const;
+  /// Has the samples still running reported with these norms, for who returns the latest iterate, not the best.
+  void settle_for(const RowNorms& norms);
   /// Fills status, residual and iterations.
   void write(Stats& stats) const;
 
  private:
+  void keep_best(const at::Tensor& z, std::int64_t improvements);
+  void finish(std::int64_t finishes);
+
   Tolerance tolerance_;
   std::int64_t max_iterations_;
   std::int64_t steps_ = -1;
   std::int64_t running_count_;
   std::vector<std::uint8_t> running_;
-  std::vector<std::uint8_t> non_finite_;
+  std::vector<std::uint8_t> improved_;   // by the latest update
+  std::vector<std::uint8_t> finishing_;  // with the latest update
+  std::vector<std::uint8_t> non_finite_;  // in a row
   std::vector<Status> status_;
   std::vector<double> residual_;
   std::vector<std::int64_t> iterations_;

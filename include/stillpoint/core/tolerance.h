@@ -24,8 +24,8 @@ enum class Norm {
 /// | float              | 1e-5     | 1e-6     |
 /// | half, bfloat16     | 1e-2     | 1e-3     |
 struct Tolerance {
-  std::optional<double> relative;  ///< ≥ 0, without unit
-  std::optional<double> absolute;  ///< ≥ 0, in units of the state
+  std::optional<double> relative = {};  ///< ≥ 0, without unit
+  std::optional<double> absolute = {};  ///< ≥ 0, in units of the state
   Norm norm = Norm::Euclidean;
 
   /// This tolerance with empty fields filled in for `dtype`. Throws if a field is negative or NaN.

@@ -9,7 +9,8 @@ namespace stillpoint {
 struct LinearSolveOptions {
   LinearSolver solver = AutomaticLinearSolver{};           ///< of A x = b
   LinearSolver transposed_solver = AutomaticLinearSolver{};  ///< of Aᵀu = g, in the backward pass
-  Tolerance tolerance;                                     ///< relative to b, and to g in the backward pass
+  /// Relative to b in the forward pass, and to the incoming gradient in the backward pass.
+  Tolerance tolerance = {.relative = {}, .absolute = 0.0};
   OnFailure on_failure = OnFailure::Warn;
 };
 
@@ -24,8 +25,7 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
 Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b,
                                   const LinearSolveOptions& options = {});
 
-/// `solver` in the form the implicit rule asks for. `tolerance` is relative to the incoming gradient.
-ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Tolerance tolerance,
-                                         Structure structure = Structure::General);
+/// `solver` in the form that the implicit rule asks for.
+ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structure = Structure::General);
 
 }  // namespace stillpoint

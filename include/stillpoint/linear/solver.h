@@ -25,7 +25,8 @@ concept LinearSolverType = std::copyable<S> && requires(const S& solver, const L
 /// Any linear solver: `Gmres{.restart = 20}`, `Cg{}`, …, or a type of the user's own.
 class LinearSolver {
  public:
-  template <LinearSolverType S>
+  template <class S>
+    requires(!std::same_as<S, LinearSolver> && LinearSolverType<S>)
   LinearSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
       : solve_([solver = std::move(solver)](const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                             const Tolerance& tolerance) {

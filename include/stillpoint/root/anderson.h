@@ -18,7 +18,7 @@ struct Anderson {
   std::int64_t memory = 5;  ///< in [1, 32]: evaluations remembered
   double mixing = 1.0;      ///< in (0, 1]: 1 combines evaluations only, less draws towards the iterates
   /// ≥ 0; added to the sample's own Gram matrix relative to each of its diagonal entries. Empty: by dtype.
-  std::optional<double> regularization;
+  std::optional<double> regularization = {};
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
 };

@@ -25,10 +25,15 @@ class CheckedMap {
   Map checked() const;
   std::int64_t evaluations() const { return evaluations_; }
 
+  /// For solvers that take products from a recorded tape.
+  void count_jacobian_products(std::int64_t products) const { jacobian_products_ += products; }
+  std::int64_t jacobian_products() const { return jacobian_products_; }
+
  private:
   Map f_;
   const char* name_;
   mutable std::int64_t evaluations_ = 0;
+  mutable std::int64_t jacobian_products_ = 0;
 };
 
 }  // namespace stillpoint

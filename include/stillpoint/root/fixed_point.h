@@ -16,7 +16,7 @@ namespace stillpoint {
 struct FixedPointOptions {
   FixedPointSolver solver = Anderson{};
   GradientRule gradient = ImplicitGradient{};
-  Tolerance tolerance;                 ///< of f(z) − z, relative to z; defaults by dtype
+  Tolerance tolerance = {};            ///< of f(z) − z, relative to z; defaults by dtype
   std::int64_t max_iterations = 200;   ///< ≥ 0, in steps from z0
   OnFailure on_failure = OnFailure::Warn;
 };

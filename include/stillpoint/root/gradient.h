@@ -11,17 +11,12 @@
 namespace stillpoint {
 
 /// One fixed-point problem on its way through a gradient rule.
-class FixedPointProblem {
- public:
-  FixedPointProblem(const CheckedMap& f, at::Tensor z0, const FixedPointSolver& solver, Monitor& monitor,
-                    OnFailure on_failure, Stats& stats)
-      : f(f), z0(std::move(z0)), solver(solver), monitor(monitor), on_failure(on_failure), stats(stats) {}
-
+struct FixedPointProblem {
   const CheckedMap& f;
   const at::Tensor z0;
   const FixedPointSolver& solver;
   Monitor& monitor;
-  const OnFailure on_failure;
+  OnFailure on_failure;
   Stats& stats;  ///< of the solve; a rule that solves systems in the backward pass sets `backward`
 
   /// Runs the solver with gradients off: the best iterate of each sample.
@@ -37,7 +32,8 @@ concept GradientRuleType = std::copyable<G> && requires(const G& rule, FixedPoin
 /// Any gradient rule: `ImplicitGradient{}`, `PhantomGradient{.steps = 3}`, …, or a type of the user's own.
 class GradientRule {
  public:
-  template <GradientRuleType G>
+  template <class G>
+    requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
   GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
       : differentiate_([rule = std::move(rule)](FixedPointProblem& p) { return rule.differentiate(p); }) {}
 

@@ -13,7 +13,7 @@ struct ImplicitGradient {
   Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of that solve; relative to g
   /// The product u ↦ Jᵀu at z*, written by hand for speed, of the shape of the state. Optional. It serves the
   /// first-order solve only; a wrong one is caught by the reported residual.
-  std::function<Map(const at::Tensor& z)> transposed_jacobian;
+  std::function<Map(const at::Tensor& z)> transposed_jacobian = {};
 
   at::Tensor differentiate(FixedPointProblem& problem) const;
 };

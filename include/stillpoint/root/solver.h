@@ -24,7 +24,8 @@ concept FixedPointSolverType =
 /// Any fixed-point solver: `Anderson{.memory = 6}`, …, or a type of the user's own.
 class FixedPointSolver {
  public:
-  template <FixedPointSolverType S>
+  template <class S>
+    requires(!std::same_as<S, FixedPointSolver> && FixedPointSolverType<S>)
   FixedPointSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
       : held_(std::move(solver)), name_(name_of<S>()), solve_(&call<S>) {}
 

@@ -1,0 +1,105 @@
+#include "stillpoint/core/monitor.h"
+
+#include <ATen/Functions.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/rows.h"
+
+namespace stillpoint {
+namespace {
+
+// A single overflow may be undone by a solver's safeguard, two in a row are not.
+constexpr std::uint8_t kNonFinitePatience = 2;
+
+}  // namespace
+
+Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch)
+    : tolerance_(tolerance),
+      max_iterations_(max_iterations),
+      running_count_(batch),
+      running_(batch, 1),
+      improved_(batch, 0),
+      finishing_(batch, 0),
+      non_finite_(batch, 0),
+      status_(batch, Status::MaxIterations),
+      residual_(batch, std::numeric_limits<double>::quiet_NaN()),
+      iterations_(batch, 0) {}
+
+bool Monitor::update(const at::Tensor& z, const RowNorms& norms) {
+  ++steps_;
+  const std::int64_t batch = static_cast<std::int64_t>(running_.size());
+  const double absolute = *tolerance_.absolute;
+  const double relative = *tolerance_.relative;
+  std::int64_t improvements = 0;
+  std::int64_t finishes = 0;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    improved_[b] = 0;
+    finishing_[b] = 0;
+    if (!running_[b]) continue;
+    const double r = norms.residual[b];
+    const bool converged = r <= absolute + relative * norms.scale[b];
+    iterations_[b] = steps_;
+    if (converged || steps_ == 0 || r < residual_[b] || (std::isnan(residual_[b]) && !std::isnan(r))) {
+      residual_[b] = r;
+      improved_[b] = 1;
+      ++improvements;
+    }
+    non_finite_[b] = std::isfinite(r) ? 0 : non_finite_[b] + 1;
+    if (converged || non_finite_[b] == kNonFinitePatience) {
+      status_[b] = converged ? Status::Converged : Status::NonFinite;
+      finishing_[b] = 1;
+    }
+    finishes += finishing_[b];
+  }
+  keep_best(z, improvements);
+  if (finishes > 0) finish(finishes);
+  return running_count_ > 0 && steps_ < max_iterations_;
+}
+
+// The iterate itself is kept while all running samples improve together, which costs nothing; rows are copied
+// only from the moment that some do not.
+void Monitor::keep_best(const at::Tensor& z, std::int64_t improvements) {
+  if (improvements == running_count_) {
+    best_ = z;
+    owns_best_ = false;
+  } else if (improvements > 0) {
+    if (!owns_best_) best_ = best_.clone();
+    owns_best_ = true;
+    detail::copy_rows(improved_, z, best_);
+  }
+}
+
+void Monitor::finish(std::int64_t finishes) {
+  if (finishes < static_cast<std::int64_t>(running_.size())) {
+    if (!finished_.defined()) finished_ = at::empty_like(best_);
+    detail::copy_rows(finishing_, best_, finished_);
+  }
+  for (std::size_t b = 0; b < running_.size(); ++b) {
+    if (finishing_[b]) running_[b] = 0;
+  }
+  running_count_ -= finishes;
+}
+
+at::Tensor Monitor::best() const {
+  if (!finished_.defined()) return best_;
+  if (running_count_ == 0) return finished_;
+  at::Tensor all = finished_.clone();
+  detail::copy_rows(running_, best_, all);
+  return all;
+}
+
+void Monitor::settle_for(const RowNorms& norms) {
+  for (std::size_t b = 0; b < running_.size(); ++b) {
+    if (running_[b]) residual_[b] = norms.residual[b];
+  }
+}
+
+void Monitor::write(Stats& stats) const {
+  stats.status = status_;
+  stats.residual = residual_;
+  stats.iterations = iterations_;
+}
+
+}  // namespace stillpoint

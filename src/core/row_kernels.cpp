@@ -1,0 +1,54 @@
+#include "core/row_kernels.h"
+
+namespace stillpoint::detail {
+
+#define STILLPOINT_DECLARE_KERNEL_SET(set)   \
+  namespace set {                            \
+  const RowKernels<float>& kernels_float();  \
+  const RowKernels<double>& kernels_double(); \
+  }
+STILLPOINT_DECLARE_KERNEL_SET(baseline)
+#ifdef STILLPOINT_X86_KERNELS
+STILLPOINT_DECLARE_KERNEL_SET(avx2)
+STILLPOINT_DECLARE_KERNEL_SET(avx512)
+#endif
+#undef STILLPOINT_DECLARE_KERNEL_SET
+
+namespace {
+
+struct KernelSet {
+  const RowKernels<float>& single_precision;
+  const RowKernels<double>& double_precision;
+};
+
+KernelSet choose() {
+#ifdef STILLPOINT_X86_KERNELS
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    return {avx512::kernels_float(), avx512::kernels_double()};
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return {avx2::kernels_float(), avx2::kernels_double()};
+  }
+#endif
+  return {baseline::kernels_float(), baseline::kernels_double()};
+}
+
+const KernelSet& kernel_set() {
+  static const KernelSet chosen = choose();
+  return chosen;
+}
+
+}  // namespace
+
+template <>
+const RowKernels<float>& row_kernels<float>() {
+  return kernel_set().single_precision;
+}
+
+template <>
+const RowKernels<double>& row_kernels<double>() {
+  return kernel_set().double_precision;
+}
+
+}  // namespace stillpoint::detail

@@ -1,0 +1,158 @@
+#include "core/rows.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorIndexing.h>
+
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "stillpoint/core/monitor.h"
+
+namespace stillpoint {
+namespace detail {
+namespace {
+
+thread_local bool aten_path = false;
+
+// Views `t` as `[B, width]`, also when it is empty.
+at::Tensor as_rows(const at::Tensor& t) { return t.reshape({t.size(0), row_width(t)}); }
+
+std::vector<int64_t> column_shape(const at::Tensor& like) {
+  std::vector<int64_t> shape(like.dim(), 1);
+  shape[0] = like.size(0);
+  return shape;
+}
+
+// Norms are taken in a precision that can hold the sum of squares of half-precision numbers.
+at::Tensor widened(const at::Tensor& t) {
+  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16 ? t.to(at::kFloat) : t;
+}
+
+at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
+  const at::Tensor rows = widened(as_rows(t));
+  if (rows.size(1) == 0) return at::zeros({rows.size(0)}, rows.options());
+  if (norm == Norm::Maximum) return rows.abs().amax(1);
+  const at::Tensor sums = rows.square().sum(1).sqrt();
+  return norm == Norm::Euclidean ? sums : sums.div(std::sqrt(static_cast<double>(rows.size(1))));
+}
+
+template <class T>
+void kernel_residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
+  const auto& kernels = row_kernels<T>();
+  const std::int64_t batch = z.size(0);
+  const std::int64_t width = row_width(z);
+  const T* zp = z.data_ptr<T>();
+  const T* fp = fz.data_ptr<T>();
+  const double factor = scale_norm(1.0, norm, width);
+  for (std::int64_t b = 0; b < batch; ++b) {
+    double sums[2];
+    kernels.difference_squares(zp + b * width, fp + b * width, width, sums);
+    norms.residual[b] = factor * std::sqrt(sums[0]);
+    norms.scale[b] = factor * std::sqrt(sums[1]);
+  }
+}
+
+}  // namespace
+
+AtenPathGuard::AtenPathGuard() : previous_(std::exchange(aten_path, true)) {}
+AtenPathGuard::~AtenPathGuard() { aten_path = previous_; }
+
+bool has_row_kernels(const at::Tensor& t) {
+  return !aten_path && t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble);
+}
+
+std::int64_t row_width(const at::Tensor& t) { return t.size(0) == 0 ? 0 : t.numel() / t.size(0); }
+
+double scale_norm(double euclidean, Norm norm, std::int64_t width) {
+  return norm == Norm::RootMeanSquare && width > 0 ? euclidean / std::sqrt(static_cast<double>(width)) : euclidean;
+}
+
+at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like) {
+  return at::tensor(per_sample, at::kDouble).view(column_shape(like)).to(like.options());
+}
+
+at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor& like) {
+  return at::tensor(at::ArrayRef<std::uint8_t>(per_sample), at::kByte)
+      .to(at::kBool)
+      .view(column_shape(like))
+      .to(like.device());
+}
+
+std::vector<double> to_host(const at::Tensor& t) {
+  const at::Tensor host = t.detach().to(at::kCPU, at::kDouble).contiguous();
+  const double* p = host.data_ptr<double>();
+  return {p, p + host.numel()};
+}
+
+std::vector<double> row_norms(const at::Tensor& t, Norm norm) { return to_host(aten_row_norms(t, norm)); }
+
+at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen, const at::Tensor& other) {
+  return at::where(to_mask(mark, chosen), chosen, other);
+}
+
+void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into) {
+  if (!from.is_cpu()) {
+    into.copy_(select_rows(mark, from, into));
+    return;
+  }
+  const std::size_t bytes = row_width(from) * from.element_size();
+  const char* source = static_cast<const char*>(from.data_ptr());
+  char* target = static_cast<char*>(into.data_ptr());
+  for (std::size_t b = 0; b < mark.size(); ++b) {
+    if (mark[b]) std::memcpy(target + b * bytes, source + b * bytes, bytes);
+  }
+}
+
+at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping) {
+  if (!has_row_kernels(z)) return at::add(z, fz - z, damping);
+  at::Tensor out = at::empty_like(z);
+  AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "damp", [&] {
+    row_kernels<scalar_t>().damp(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(), static_cast<scalar_t>(damping),
+                                 z.numel(), out.data_ptr<scalar_t>());
+  });
+  return out;
+}
+
+at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::Tensor& u, Norm norm,
+                           std::vector<double>& change) {
+  if (!has_row_kernels(p) || norm == Norm::Maximum) {
+    at::Tensor out = p + g;
+    change = row_norms(out - u, norm);
+    return out;
+  }
+  at::Tensor out = at::empty_like(p);
+  const std::int64_t batch = p.size(0);
+  const std::int64_t width = row_width(p);
+  change.resize(batch);
+  AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "add_and_compare", [&] {
+    for (std::int64_t b = 0; b < batch; ++b) {
+      const std::int64_t at = b * width;
+      const double sum = row_kernels<scalar_t>().add_and_compare(
+          p.data_ptr<scalar_t>() + at, g.data_ptr<scalar_t>() + at, u.data_ptr<scalar_t>() + at, width,
+          out.data_ptr<scalar_t>() + at);
+      change[b] = scale_norm(std::sqrt(sum), norm, width);
+    }
+  });
+  return out;
+}
+
+}  // namespace detail
+
+void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
+  norms.residual.resize(z.size(0));
+  norms.scale.resize(z.size(0));
+  if (detail::has_row_kernels(z) && norm != Norm::Maximum) {
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "residual_norms",
+                               [&] { detail::kernel_residual_norms<scalar_t>(z, fz, norm, norms); });
+    return;
+  }
+  const std::vector<double> both =
+      detail::to_host(at::stack({detail::aten_row_norms(fz - z, norm), detail::aten_row_norms(z, norm)}));
+  const auto middle = both.begin() + z.size(0);
+  norms.residual.assign(both.begin(), middle);
+  norms.scale.assign(middle, both.end());
+}
+
+}  // namespace stillpoint

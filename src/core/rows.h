@@ -1,0 +1,56 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/row_kernels.h"
+#include "stillpoint/core/tolerance.h"
+
+// What solvers do to a batch seen as rows: tensors `[B, …]`, contiguous, one sample a row. Float and double on CPU
+// go through the row kernels, everything else through ATen; both give the same results to rounding.
+namespace stillpoint::detail {
+
+/// Sends everything through ATen on this thread while it lives. For tests.
+class AtenPathGuard {
+ public:
+  AtenPathGuard();
+  ~AtenPathGuard();
+  AtenPathGuard(const AtenPathGuard&) = delete;
+  AtenPathGuard& operator=(const AtenPathGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+
+bool has_row_kernels(const at::Tensor& t);
+
+/// Numbers in a sample; 0 if there are no samples.
+std::int64_t row_width(const at::Tensor& t);
+
+/// `per_sample`, one number a sample on the host, as a tensor that broadcasts against `like`.
+at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like);
+at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor& like);
+
+/// A tensor of few numbers as a host vector. Synchronizes a GPU.
+std::vector<double> to_host(const at::Tensor& t);
+
+/// The norm of each sample, on the host.
+std::vector<double> row_norms(const at::Tensor& t, Norm norm);
+/// The Euclidean norm of a row of `width` numbers, as `norm` measures it.
+double scale_norm(double euclidean, Norm norm, std::int64_t width);
+
+/// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
+at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen, const at::Tensor& other);
+/// Copies the marked rows of `from` to `into`.
+void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into);
+
+/// z + damping (fz − z)
+at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping);
+
+/// p + g, and ‖p + g − u‖ for each sample.
+at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::Tensor& u, Norm norm,
+                           std::vector<double>& change);
+
+}  // namespace stillpoint::detail

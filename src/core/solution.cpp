@@ -1,0 +1,105 @@
+#include "stillpoint/core/solution.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+namespace stillpoint {
+namespace {
+
+constexpr std::int64_t kSamplesListed = 5;
+
+const char* advice(Status status) {
+  switch (status) {
+    case Status::MaxIterations:
+      return "allow more iterations, loosen the tolerance, or choose a stronger solver (Anderson, Newton; Gmres or "
+             "DenseLu for linear systems)";
+    case Status::NonFinite:
+      return "look for NaN or infinity in these samples' inputs, or damp the steps";
+    case Status::Inaccurate:
+      return "the system is close to singular, or the products given do not belong to it; check them, or work in "
+             "double";
+    case Status::Converged:
+      break;
+  }
+  return "";
+}
+
+void list_failures(std::ostream& out, const Stats& stats, Status which) {
+  const std::int64_t failures = stats.count(which);
+  if (failures == 0) return;
+  out << "\n  " << to_string(which) << ": " << failures << " sample" << (failures == 1 ? "" : "s") << " (";
+  std::int64_t listed = 0;
+  for (std::size_t i = 0; i < stats.status.size() && listed < kSamplesListed; ++i) {
+    if (stats.status[i] != which) continue;
+    out << (listed++ == 0 ? "" : ", ") << "#" << i << " residual " << stats.residual[i];
+  }
+  out << (failures > listed ? ", …" : "") << "); " << advice(which);
+}
+
+}  // namespace
+
+const char* to_string(Status status) {
+  switch (status) {
+    case Status::Converged:
+      return "converged";
+    case Status::MaxIterations:
+      return "max iterations";
+    case Status::NonFinite:
+      return "non-finite";
+    case Status::Inaccurate:
+      return "inaccurate";
+  }
+  return "unknown";
+}
+
+bool Stats::converged() const { return count(Status::Converged) == static_cast<std::int64_t>(status.size()); }
+
+std::int64_t Stats::count(Status which) const { return std::count(status.begin(), status.end(), which); }
+
+double Stats::max_residual() const {
+  double largest = 0.0;
+  for (const double r : residual) {
+    if (std::isnan(r)) return r;
+    largest = std::max(largest, r);
+  }
+  return largest;
+}
+
+double Stats::mean_iterations() const {
+  if (iterations.empty()) return 0.0;
+  double sum = 0.0;
+  for (const std::int64_t i : iterations) sum += static_cast<double>(i);
+  return sum / static_cast<double>(iterations.size());
+}
+
+std::string Stats::brief() const {
+  std::ostringstream out;
+  const auto most = std::max_element(iterations.begin(), iterations.end());
+  out << (method.empty() ? "no solve yet" : method) << ": " << count(Status::Converged) << " of " << status.size()
+      << " samples converged, largest residual " << max_residual() << ", at most "
+      << (most == iterations.end() ? 0 : *most) << " iterations";
+  return out.str();
+}
+
+std::string Stats::full() const {
+  std::ostringstream out;
+  out << brief() << "\n  mean iterations " << mean_iterations() << ", evaluations " << evaluations
+      << ", Jacobian products " << jacobian_products;
+  list_failures(out, *this, Status::MaxIterations);
+  list_failures(out, *this, Status::NonFinite);
+  list_failures(out, *this, Status::Inaccurate);
+  if (backward && !backward->method.empty()) out << "\n  backward: " << backward->full();
+  return out.str();
+}
+
+void report_failure(const Stats& stats, OnFailure on_failure) {
+  if (on_failure == OnFailure::Ignore || stats.converged()) return;
+  TORCH_CHECK(on_failure != OnFailure::Throw, "not converged: ", stats.full());
+  TORCH_WARN("not converged: ", stats.brief());
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,47 @@
+#include "stillpoint/linear/cg.h"
+
+#include <ATen/Functions.h>
+
+#include "core/rows.h"
+#include "linear/vectors.h"
+#include "stillpoint/core/monitor.h"
+
+namespace stillpoint {
+
+Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                               const Tolerance& tolerance) const {
+  TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
+  Solution<at::Tensor> solution;
+  Stats& stats = solution.stats;
+  stats.method = "Cg";
+  Monitor monitor(tolerance, max_iterations, b.size(0));
+  RowNorms norms;
+  norms.scale = detail::row_norms(b, tolerance.norm);
+
+  at::Tensor x = x0.defined() ? x0.contiguous() : at::zeros_like(b);
+  at::Tensor r = b;
+  if (x0.defined()) {
+    r = detail::residual(a, b, x);
+    ++stats.evaluations;
+  }
+  at::Tensor p = r;
+  at::Tensor rr = detail::row_dot(r, r);
+  while (true) {
+    norms.residual = detail::row_norms(r, tolerance.norm);
+    if (!monitor.update(x, norms)) break;
+    const at::Tensor ap = a.mv(p);
+    ++stats.evaluations;
+    const at::Tensor alpha = detail::quotient_or_zero(rr, detail::row_dot(p, ap));
+    x = at::addcmul(x, alpha, p);
+    r = at::addcmul(r, alpha, ap, -1);
+    const at::Tensor rr_next = detail::row_dot(r, r);
+    p = at::addcmul(r, detail::quotient_or_zero(rr_next, rr), p);
+    rr = rr_next;
+  }
+  solution.value = monitor.best();
+  monitor.write(stats);
+  detail::confirm(a, b, tolerance, solution);
+  return solution;
+}
+
+}  // namespace stillpoint

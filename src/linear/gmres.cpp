@@ -1,0 +1,244 @@
+#include "stillpoint/linear/gmres.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Functions.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/rows.h"
+#include "linear/vectors.h"
+#include "stillpoint/core/monitor.h"
+
+namespace stillpoint {
+namespace {
+
+// The Krylov bases of all samples: vector j of every sample is the contiguous tensor basis[j], `[B, N]`.
+class KrylovBases {
+ public:
+  KrylovBases(const at::Tensor& like, std::int64_t size)
+      : batch_(like.size(0)), width_(detail::row_width(like)), shape_(like.sizes().vec()) {
+    vectors_ = at::empty({size + 1, batch_, width_}, like.options());
+  }
+
+  at::Tensor vector(std::int64_t j) const { return vectors_.select(0, j).view(shape_); }
+
+  /// Sets vector 0 of each sample to r / length, or to zero where the length is zero.
+  void start(const at::Tensor& r, const std::vector<double>& length) {
+    std::vector<double> inverse(batch_);
+    for (std::int64_t b = 0; b < batch_; ++b) inverse[b] = length[b] > 0.0 ? 1.0 / length[b] : 0.0;
+    at::Tensor first = vector(0);
+    first.copy_(r * detail::to_column(inverse, r));
+    // 0 · NaN is NaN: rows without a length are set, not scaled.
+    std::vector<std::uint8_t> empty(batch_);
+    for (std::int64_t b = 0; b < batch_; ++b) empty[b] = inverse[b] == 0.0;
+    detail::copy_rows(empty, at::zeros_like(first), first);
+  }
+
+  /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with the
+  /// norm last, go to h[b · stride …].
+  void append(const at::Tensor& w, std::int64_t k, double* h, std::int64_t stride) {
+    vectors_.select(0, k + 1).copy_(w.reshape({batch_, width_}));
+    if (detail::has_row_kernels(vectors_)) {
+      AT_DISPATCH_FLOATING_TYPES(vectors_.scalar_type(), "gmres",
+                                 [&] { append_rows<scalar_t>(k, h, stride); });
+    } else {
+      append_batch(k, h, stride);
+    }
+  }
+
+  /// x + Σ_j y[b · stride + j] · vector j
+  at::Tensor combine(const at::Tensor& x, const std::vector<double>& y, std::int64_t count, std::int64_t stride) const {
+    at::Tensor result = x.clone();
+    for (std::int64_t j = 0; j < count; ++j) {
+      std::vector<double> coefficient(batch_);
+      for (std::int64_t b = 0; b < batch_; ++b) coefficient[b] = y[b * stride + j];
+      result.addcmul_(detail::to_column(coefficient, x), vector(j));
+    }
+    return result;
+  }
+
+ private:
+  template <class T>
+  void append_rows(std::int64_t k, double* h, std::int64_t stride) {
+    const auto& kernels = detail::row_kernels<T>();
+    const std::int64_t next = batch_ * width_;
+    std::vector<double> dots(k + 1);
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      const T* basis = vectors_.data_ptr<T>() + b * width_;
+      T* w = vectors_.data_ptr<T>() + (k + 1) * next + b * width_;
+      double* column = h + b * stride;
+      std::fill_n(column, k + 1, 0.0);
+      for (int pass = 0; pass < 2; ++pass) {
+        kernels.dots(basis, next, k + 1, w, width_, dots.data());
+        for (std::int64_t j = 0; j <= k; ++j) {
+          column[j] += dots[j];
+          dots[j] = -dots[j];
+        }
+        kernels.combine(basis, next, k + 1, dots.data(), width_, w);
+      }
+      double square = 0.0;
+      kernels.dots(w, width_, 1, w, width_, &square);
+      column[k + 1] = std::sqrt(square);
+      const double rescale = column[k + 1] > 0.0 ? 1.0 / column[k + 1] - 1.0 : 0.0;
+      kernels.combine(w, width_, 1, &rescale, width_, w);
+    }
+  }
+
+  void append_batch(std::int64_t k, double* h, std::int64_t stride) {
+    const at::Tensor basis = vectors_.narrow(0, 0, k + 1).transpose(0, 1);  // [B, k + 1, N]
+    at::Tensor w = vectors_.select(0, k + 1);
+    at::Tensor sums = at::zeros({batch_, k + 1}, w.options());
+    for (int pass = 0; pass < 2; ++pass) {
+      const at::Tensor dots = at::bmm(basis, w.unsqueeze(2));  // [B, k + 1, 1]
+      sums.add_(dots.squeeze(2));
+      w.sub_(at::bmm(dots.transpose(1, 2), basis).squeeze(1));
+    }
+    const at::Tensor length = w.square().sum(1, true).sqrt();
+    w.mul_(detail::quotient_or_zero(at::ones_like(length), length));
+    const std::vector<double> column = detail::to_host(at::cat({sums, length}, 1));
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      std::copy_n(column.begin() + b * (k + 2), k + 2, h + b * stride);
+    }
+  }
+
+  std::int64_t batch_;
+  std::int64_t width_;
+  std::vector<int64_t> shape_;
+  at::Tensor vectors_;
+};
+
+// The least-squares problem of one sample: its Hessenberg matrix, made triangular by Givens rotations as it grows.
+class Hessenberg {
+ public:
+  Hessenberg(std::int64_t size, double length) : size_(size), columns_(size * size), rhs_(size + 1) { rhs_[0] = length; }
+
+  /// Takes in column k (k + 2 numbers); returns the residual's norm, which is NaN if the column is not finite.
+  double append(const double* column, std::int64_t k) {
+    std::vector<double> h(column, column + k + 2);
+    for (std::int64_t j = 0; j < k; ++j) {
+      const double t = cosines_[j] * h[j] + sines_[j] * h[j + 1];
+      h[j + 1] = -sines_[j] * h[j] + cosines_[j] * h[j + 1];
+      h[j] = t;
+    }
+    const double length = std::hypot(h[k], h[k + 1]);
+    const bool regular = length > 0.0;
+    cosines_.push_back(regular ? h[k] / length : 1.0);
+    sines_.push_back(regular ? h[k + 1] / length : 0.0);
+    h[k] = length;
+    std::copy_n(h.begin(), k + 1, columns_.begin() + k * size_);
+    rhs_[k + 1] = -sines_[k] * rhs_[k];
+    rhs_[k] *= cosines_[k];
+    count_ = k + 1;
+    return std::abs(rhs_[k + 1]);
+  }
+
+  /// The coefficients of the basis vectors that minimize the residual, written to y.
+  void solve(double* y) const {
+    for (std::int64_t i = count_ - 1; i >= 0; --i) {
+      double sum = rhs_[i];
+      for (std::int64_t j = i + 1; j < count_; ++j) sum -= columns_[j * size_ + i] * y[j];
+      const double pivot = columns_[i * size_ + i];
+      y[i] = pivot != 0.0 ? sum / pivot : 0.0;
+    }
+    if (!std::all_of(y, y + count_, [](double v) { return std::isfinite(v); })) std::fill_n(y, count_, 0.0);
+  }
+
+  std::int64_t count() const { return count_; }
+
+ private:
+  std::int64_t size_;
+  std::int64_t count_ = 0;
+  std::vector<double> columns_;  // column k at k · size
+  std::vector<double> rhs_;
+  std::vector<double> cosines_;
+  std::vector<double> sines_;
+};
+
+// One cycle from the residual r: at most `limit` products; returns the correction's coefficients in the bases.
+std::vector<double> cycle(const LinearOperator& a, KrylovBases& bases, const std::vector<double>& length,
+                          const std::vector<double>& target, std::vector<std::uint8_t> running, std::int64_t limit,
+                          std::int64_t stride, Stats& stats) {
+  const std::int64_t batch = static_cast<std::int64_t>(length.size());
+  std::vector<Hessenberg> problems;
+  problems.reserve(batch);
+  for (std::int64_t b = 0; b < batch; ++b) problems.emplace_back(limit, length[b]);
+  std::vector<double> h(batch * stride);
+  for (std::int64_t k = 0; k < limit; ++k) {
+    bases.append(a.mv(bases.vector(k)), k, h.data(), stride);
+    ++stats.evaluations;
+    bool any = false;
+    for (std::int64_t b = 0; b < batch; ++b) {
+      if (!running[b]) continue;
+      const double residual = problems[b].append(&h[b * stride], k);
+      ++stats.iterations[b];
+      const bool invariant = h[b * stride + k + 1] == 0.0;  // the basis holds the solution, or never will
+      running[b] = residual > target[b] && !invariant;      // NaN ends it, too
+      any = any || running[b];
+    }
+    if (!any) break;
+  }
+  std::vector<double> y(batch * stride, 0.0);
+  for (std::int64_t b = 0; b < batch; ++b) problems[b].solve(&y[b * stride]);
+  return y;
+}
+
+}  // namespace
+
+Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                  const Tolerance& tolerance) const {
+  TORCH_CHECK(restart >= 1, "Gmres.restart: expected ≥ 1, got ", restart);
+  TORCH_CHECK(max_iterations >= 0, "Gmres.max_iterations: expected ≥ 0, got ", max_iterations);
+  const std::int64_t batch = b.size(0);
+  Solution<at::Tensor> solution;
+  Stats& stats = solution.stats;
+  stats.method = "Gmres";
+  std::vector<std::int64_t>& iterations = stats.iterations;
+  iterations.assign(batch, 0);
+  Monitor monitor(tolerance, std::numeric_limits<std::int64_t>::max(), batch);
+  RowNorms norms;
+  norms.scale = detail::row_norms(b, tolerance.norm);
+
+  // The recurrence knows the Euclidean norm, which bounds the others.
+  const double unit = detail::scale_norm(1.0, tolerance.norm, detail::row_width(b));
+  std::vector<double> target(batch);
+  for (std::int64_t i = 0; i < batch; ++i) {
+    target[i] = (*tolerance.absolute + *tolerance.relative * norms.scale[i]) / unit;
+  }
+
+  at::Tensor x = x0.defined() ? x0.contiguous() : at::zeros_like(b);
+  at::Tensor r = b;
+  if (x0.defined()) {
+    r = detail::residual(a, b, x);
+    ++stats.evaluations;
+  }
+  const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
+  const std::int64_t stride = size + 1;
+  KrylovBases bases(b, size);
+  std::int64_t done = 0;
+  while (true) {
+    norms.residual = detail::row_norms(r, tolerance.norm);
+    if (!monitor.update(x, norms) || done >= max_iterations) break;
+    std::vector<double> length = detail::row_norms(r, Norm::Euclidean);
+    for (std::int64_t i = 0; i < batch; ++i) {
+      if (!monitor.running(i) || !std::isfinite(length[i])) length[i] = 0.0;
+    }
+    bases.start(r, length);
+    const std::int64_t before = stats.evaluations;
+    const std::vector<double> y = cycle(a, bases, length, target, monitor.running(),
+                                        std::min(size, max_iterations - done), stride, stats);
+    const std::int64_t products = stats.evaluations - before;
+    done += products;
+    x = bases.combine(x, y, products, stride);
+    r = detail::residual(a, b, x);
+    ++stats.evaluations;
+  }
+  solution.value = monitor.best();
+  std::vector<std::int64_t> products_of_each = std::move(iterations);
+  monitor.write(stats);
+  stats.iterations = std::move(products_of_each);
+  return solution;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,64 @@
+#include "stillpoint/linear/linear_solve.h"
+
+#include <ATen/Functions.h>
+
+#include <utility>
+
+#include "core/check.h"
+
+namespace stillpoint {
+
+ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structure) {
+  return [solver = std::move(solver), structure](Equation equation, const Map& product, const at::Tensor& g,
+                                                 const Tolerance& tolerance) {
+    LinearOperator a{.product = product, .structure = structure, .identity_minus = true};
+    if (equation == Equation::Root) {
+      a.product = [&product](const at::Tensor& u) { return product(u).neg(); };
+      a.identity_minus = false;
+    }
+    Solution<at::Tensor> adjoint = solver.solve(a, g, {}, tolerance);
+    adjoint.stats.jacobian_products = adjoint.stats.evaluations;
+    return adjoint;
+  };
+}
+
+Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b, const LinearSolveOptions& options) {
+  detail::check_state("b", b);
+  LinearOperator checked = a;
+  checked.product = [product = a.product](const at::Tensor& v) {
+    at::Tensor result = product(v);
+    detail::check_like("a.product", result, v);
+    return result;
+  };
+
+  Solution<at::Tensor> solution;
+  {
+    const at::NoGradGuard no_grad;
+    solution = options.solver.solve(checked, b.contiguous(), {}, options.tolerance.resolved(b.scalar_type()));
+  }
+  report_failure(solution.stats, options.on_failure);
+
+  ImplicitRule rule{.equation = a.identity_minus ? Equation::FixedPoint : Equation::Root,
+                    .solve = adjoint_solve(options.transposed_solver, a.structure),
+                    .tolerance = options.tolerance,
+                    .on_failure = options.on_failure,
+                    .transposed_jacobian = nullptr};
+  const Map equation = [checked, b](const at::Tensor& x) {
+    return checked.identity_minus ? checked.product(x) + b : b - checked.product(x);
+  };
+  solution.stats.backward = std::make_shared<Stats>();
+  solution.value = implicit(equation, solution.value, std::move(rule), solution.stats.backward);
+  return solution;
+}
+
+Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b, const LinearSolveOptions& options) {
+  detail::check_state("b", b);
+  TORCH_CHECK(b.dim() == 2, "b: expected [B, N] beside a matrix, got shape ", b.sizes());
+  detail::check_like("matrix", matrix, at::empty({}, b.options()).expand(matrix.dim() == 2
+                                                      ? std::vector<int64_t>{b.size(1), b.size(1)}
+                                                      : std::vector<int64_t>{b.size(0), b.size(1), b.size(1)}));
+  const Map product = [matrix](const at::Tensor& v) { return at::matmul(matrix, v.unsqueeze(-1)).squeeze(-1); };
+  return linear_solve(LinearOperator{.product = product}, b, options);
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,45 @@
+#include "stillpoint/linear/neumann.h"
+
+#include <ATen/Functions.h>
+
+#include "core/rows.h"
+#include "linear/neumann_iteration.h"
+
+namespace stillpoint {
+
+Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                               const Tolerance& tolerance, std::int64_t max_iterations,
+                                               const Promising& promising) {
+  Solution<at::Tensor> solution;
+  solution.stats.method = "Neumann";
+  Monitor monitor(tolerance, max_iterations, b.size(0));
+  RowNorms norms;
+  norms.scale = row_norms(b, tolerance.norm);
+  at::Tensor x = x0.defined() ? x0.contiguous() : b;  // the first step from zero leads to b
+  while (true) {
+    at::Tensor next;
+    at::Tensor product = a.product(x).contiguous();
+    ++solution.stats.evaluations;
+    if (a.identity_minus) {
+      next = add_and_compare(product, b, x, tolerance.norm, norms.residual);
+    } else {
+      const at::Tensor residual = b - product;
+      norms.residual = row_norms(residual, tolerance.norm);
+      next = x + residual;
+    }
+    if (!monitor.update(x, norms) || !promising(monitor, norms)) break;
+    x = next;
+  }
+  solution.value = monitor.best();
+  monitor.write(solution.stats);
+  return solution;
+}
+
+Solution<at::Tensor> Neumann::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                    const Tolerance& tolerance) const {
+  TORCH_CHECK(max_iterations >= 0, "Neumann.max_iterations: expected ≥ 0, got ", max_iterations);
+  return detail::neumann_iteration(a, b, x0, tolerance, max_iterations,
+                                   [](const Monitor&, const RowNorms&) { return true; });
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+#include "stillpoint/linear/operator.h"
+
+namespace stillpoint::detail {
+
+/// b − A x, with one product.
+at::Tensor residual(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x);
+
+/// Replaces the residuals of a recurrence by true ones, at the cost of one product; samples that had converged
+/// and whose true residual is beyond the tolerance (and its rounding) become inaccurate.
+void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
+             Solution<at::Tensor>& solution);
+
+/// Inner products of the samples of x and y, shaped to broadcast against them.
+at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y);
+
+/// x / y where that is finite, else 0.
+at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y);
+
+}  // namespace stillpoint::detail

@@ -1,0 +1,36 @@
+#include "stillpoint/root/checked_map.h"
+
+#include <c10/util/Exception.h>
+
+#include "core/check.h"
+
+namespace stillpoint {
+namespace {
+
+at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
+  const bool versioned = !z.is_inference();
+  const std::int64_t version = versioned ? z._version() : 0;
+  at::Tensor result = f(z);
+  detail::check_like(name, result, z);
+  TORCH_CHECK(!versioned || z._version() == version, name,
+              ": expected it to leave its argument as it is, but it edited it in place; clone it first");
+  return result.contiguous();
+}
+
+}  // namespace
+
+at::Tensor CheckedMap::operator()(const at::Tensor& z) const {
+  ++evaluations_;
+  return call(f_, name_, z);
+}
+
+Tape CheckedMap::record(const at::Tensor& z) const {
+  ++evaluations_;
+  return Tape(checked(), z);
+}
+
+Map CheckedMap::checked() const {
+  return [f = f_, name = name_](const at::Tensor& z) { return call(f, name, z); };
+}
+
+}  // namespace stillpoint

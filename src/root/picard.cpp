@@ -1,0 +1,21 @@
+#include "stillpoint/root/picard.h"
+
+#include <c10/util/Exception.h>
+
+#include "core/rows.h"
+
+namespace stillpoint {
+
+void Picard::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+  TORCH_CHECK(damping > 0.0 && damping <= 1.0, "Picard.damping: expected a number in (0, 1], got ", damping);
+  RowNorms norms;
+  at::Tensor z = z0;
+  while (true) {
+    at::Tensor fz = f(z);
+    residual_norms(z, fz, monitor.tolerance().norm, norms);
+    if (!monitor.update(z, norms)) return;
+    z = damping == 1.0 ? std::move(fz) : detail::damp(z, fz, damping);
+  }
+}
+
+}  // namespace stillpoint
