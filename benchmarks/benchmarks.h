@@ -1,0 +1,10 @@
+#pragma once
+
+#include "table.h"
+
+// One function a subject, each in a file of its name.
+void forward(Table& table);
+void gradient(Table& table);
+void memory(Table& table);
+void evaluations(Table& table);
+void tape(Table& table);

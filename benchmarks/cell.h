@@ -1,0 +1,33 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+
+/// The layer that is measured, f(z) = tanh(x + z W): a matrix product and one elementwise pass.
+struct Cell {
+  std::int64_t width;
+  std::int64_t batch;
+  torch::Tensor weight = contraction(width);
+  torch::Tensor x = 0.1 * torch::randn({batch, width});
+
+  torch::Tensor operator()(const torch::Tensor& z) const { return torch::tanh(torch::addmm(x, z, weight)); }
+  torch::Tensor start() const { return torch::zeros({batch, width}); }
+  std::string size() const { return std::to_string(width) + " x " + std::to_string(batch); }
+
+  /// A random matrix of spectral radius 0.99: slow enough that no solver ends before the iterations it is
+  /// given.
+  static torch::Tensor contraction(std::int64_t width) {
+    const auto matrix = torch::randn({width, width});
+    return matrix * (0.99 / torch::linalg_eigvals(matrix).abs().max());
+  }
+};
+
+/// Width x batch of each row of the budget.
+inline std::vector<Cell> cells(std::initializer_list<std::pair<std::int64_t, std::int64_t>> sizes) {
+  std::vector<Cell> all;
+  for (const auto& [width, batch] : sizes) {
+    all.push_back({width, batch});
+  }
+  return all;
+}

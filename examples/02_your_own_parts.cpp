@@ -1,0 +1,88 @@
+// A solver, a gradient rule and a linear solver of the user's own: types with the right member function, passed
+// where the library's would be. The map acts on each number by itself, z = a cos z, which all three make use of.
+
+#include <stillpoint/stillpoint.h>
+#include <torch/torch.h>
+
+#include <iostream>
+
+namespace sp = stillpoint;
+using torch::Tensor;
+
+/// Aitken's extrapolation, for each number by itself: two evaluations an iteration.
+struct Aitken {
+  static constexpr const char* name = "Aitken";
+
+  void solve(const sp::CheckedMap& f, const Tensor& z0, sp::Monitor& monitor) const {
+    sp::RowNorms norms;
+    auto z = z0;
+    while (true) {
+      const auto fz = f(z);
+      sp::residual_norms(z, fz, monitor.tolerance().norm, norms);
+      if (!monitor.update(z, norms)) {
+        return;
+      }
+      const auto ffz = f(fz);
+      const auto bend = ffz - 2 * fz + z;
+      z = torch::where(bend == 0, ffz, z - (fz - z).square() / bend);
+    }
+  }
+};
+
+/// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only, as the
+/// slope is taken for a constant.
+struct DiagonalGradient {
+  Tensor differentiate(sp::FixedPointProblem& problem) const {
+    const auto z = problem.solve();
+    const auto slope = problem.f.record(z).vjp(torch::ones_like(z));
+    const auto fz = problem.f(z);
+    return z + (fz - fz.detach()) / (1 - slope);
+  }
+};
+
+/// Damped fixed-point iteration x ← x + damping (b − A x). Unlike the undamped one it converges where f' < −1.
+struct DampedNeumann {
+  double damping = 0.5;
+
+  sp::Solution<Tensor> solve(const sp::LinearOperator& a, const Tensor& b, const Tensor& x0,
+                             const sp::Tolerance& tolerance) const {
+    sp::Monitor monitor(tolerance, /*max_iterations=*/500, b.size(0));
+    sp::RowNorms norms;
+    auto x = x0.defined() ? x0 : torch::zeros_like(b);
+    while (true) {
+      const auto ax = a.mv(x).contiguous();
+      sp::residual_norms(b, ax, tolerance.norm, norms);  // ‖A x − b‖, to be compared with ‖b‖
+      if (!monitor.update(x, norms)) {
+        break;
+      }
+      x = x + damping * (b - ax);
+    }
+    sp::Solution<Tensor> solution{monitor.best(), {.method = "damped Neumann"}};
+    monitor.write(solution.stats);
+    solution.stats.evaluations = monitor.steps() + 1;
+    return solution;
+  }
+};
+
+/// ∂(Σ z*)/∂a for z = a cos z. At a = 1.5 the slope is −1.19: neither Picard nor Neumann converges there.
+Tensor gradient(const sp::FixedPointOptions& options) {
+  const auto a = torch::tensor({0.5, 1.0, 1.5}, torch::dtype(torch::kDouble).requires_grad(true));
+  const auto f = [&](const Tensor& z) { return a * torch::cos(z); };
+  const auto [z, stats] = sp::fixed_point(f, torch::ones({3}, torch::kDouble), options);
+  z.sum().backward();
+  std::cout << stats.brief() << '\n';
+  if (stats.backward) {
+    std::cout << "  backward: " << stats.backward->brief() << '\n';
+  }
+  return a.grad();
+}
+
+int main() {
+  const auto expected = gradient({});
+  const auto diagonal = gradient({.solver = Aitken{}, .gradient = DiagonalGradient{}});
+  const auto damped =
+      gradient({.solver = Aitken{}, .gradient = sp::ImplicitGradient{.linear_solver = DampedNeumann{}}});
+  const bool equal = torch::allclose(diagonal, expected, 1e-8) && torch::allclose(damped, expected, 1e-8);
+  std::cout << (equal ? "the gradients agree\n" : "the gradients differ\n");
+  return equal ? 0 : 1;
+}

@@ -1,0 +1,58 @@
+// The layer as a LibTorch module: points in a disk are told from those in the ring around it by a network with one
+// implicit layer, which is trained, saved and loaded.
+
+#include <stillpoint/stillpoint.h>
+#include <torch/torch.h>
+
+#include <iostream>
+#include <sstream>
+
+namespace sp = stillpoint;
+using torch::Tensor;
+
+struct CellImpl : torch::nn::Cloneable<CellImpl> {
+  explicit CellImpl(std::int64_t width) : width(width) { CellImpl::reset(); }
+  void reset() override { linear = register_module("linear", torch::nn::Linear(width, width)); }
+  Tensor forward(const Tensor& z, const Tensor& x) { return torch::tanh(linear(z) + x); }
+
+  std::int64_t width;
+  torch::nn::Linear linear{nullptr};
+};
+TORCH_MODULE(Cell);
+
+struct NetImpl : torch::nn::Module {
+  Tensor forward(const Tensor& points) { return out(layer(in(points))); }
+
+  torch::nn::Linear in = register_module("in", torch::nn::Linear(2, 16));
+  sp::nn::FixedPoint layer = register_module("layer", sp::nn::FixedPoint(torch::nn::AnyModule(Cell(16))));
+  torch::nn::Linear out = register_module("out", torch::nn::Linear(16, 2));
+};
+TORCH_MODULE(Net);
+
+int main() {
+  torch::manual_seed(0);
+  const auto points = torch::rand({256, 2}) * 2 - 1;
+  const auto labels = (points.norm(2, 1) > 0.7).to(torch::kLong);
+
+  Net net;
+  torch::optim::Adam optimizer(net->parameters(), 0.02);
+  double loss_value = 0;
+  for (int step = 0; step <= 150; ++step) {
+    optimizer.zero_grad();
+    const auto loss = torch::nn::functional::cross_entropy(net(points), labels);
+    loss.backward();
+    optimizer.step();
+    loss_value = loss.item<double>();
+    if (step % 50 == 0) {
+      std::cout << "step " << step << ": loss " << loss_value << ", " << net->layer->stats().brief() << '\n';
+    }
+  }
+
+  std::stringstream file;
+  torch::save(net, file);
+  Net loaded;
+  torch::load(loaded, file);
+  const bool same = torch::equal(loaded(points), net(points));
+  std::cout << (same ? "the loaded network computes the same\n" : "the loaded network differs\n");
+  return same && loss_value < 0.1 ? 0 : 1;
+}

@@ -1,0 +1,10 @@
+# Runs PROGRAM and fails unless it exits with 0 and its output matches each regular expression in EXPECTED.
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE status ECHO_OUTPUT_VARIABLE)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} exited with ${status}")
+endif()
+foreach(expected IN LISTS EXPECTED)
+  if(NOT output MATCHES "${expected}")
+    message(FATAL_ERROR "the output of ${PROGRAM} does not match: ${expected}")
+  endif()
+endforeach()
