@@ -20,19 +20,20 @@ using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-// The second evaluation of f must have captured what the first one did, or gradients would go astray. Nodes that
-// f makes itself are new each time; their kind must agree.
+// The second evaluation of f must have captured what the first one did, or gradients would go astray. Nodes
+// that f makes itself are new each time; their kind must agree.
 void check_same_captures(const edge_list& now, const edge_list& then) {
   bool same = now.size() == then.size();
   for (std::size_t i = 0; same && i < now.size(); ++i) {
     same = now[i] == then[i] || now[i].function->name() == then[i].function->name();
   }
-  TORCH_CHECK(same, "f: expected it to capture the same tensors each time it is evaluated; the evaluation in the "
-                    "backward pass captured others than the one in the forward pass");
+  TORCH_CHECK(same,
+              "f: expected it to capture the same tensors each time it is evaluated; the evaluation in the "
+              "backward pass captured others than the one in the forward pass");
 }
 
-// What a product written by hand led to must satisfy the equation of the recorded one. Twice the tolerance leaves
-// room for the rounding in which the two differ.
+// What a product written by hand led to must satisfy the equation of the recorded one. Twice the tolerance
+// leaves room for the rounding in which the two differ.
 void verify(const Tape& tape, Equation equation, const at::Tensor& g, const Tolerance& tolerance,
             Solution<at::Tensor>& adjoint) {
   at::Tensor residual = tape.vjp(adjoint.value) + g;
@@ -63,9 +64,10 @@ struct ImplicitNode : Node {
   }
 
   variable_list apply(variable_list&& gradients) override {
-    TORCH_CHECK(tape != nullptr,
-                "Trying to backward through an implicit layer a second time, after its saved values were freed: "
-                "specify retain_graph=true when calling backward() or grad() the first time");
+    TORCH_CHECK(
+        tape != nullptr,
+        "Trying to backward through an implicit layer a second time, after its saved values were freed: "
+        "specify retain_graph=true when calling backward() or grad() the first time");
     variable_list result(num_outputs());
     if (gradients[0].defined()) {
       detail::with_all_gradients_wanted([&] { result = differentiate(gradients[0]); });
@@ -98,8 +100,9 @@ struct ImplicitNode : Node {
     if (!stats->backward) stats->backward = std::make_shared<Stats>();
     ImplicitRule same = rule;
     same.transposed_jacobian = nullptr;
-    const at::Tensor attached = implicit([connected, g](const at::Tensor& v) { return connected->vjp(v, true) + g; },
-                                         u, std::move(same), stats->backward);
+    const at::Tensor attached =
+        implicit([connected, g](const at::Tensor& v) { return connected->vjp(v, true) + g; }, u,
+                 std::move(same), stats->backward);
     return connected->pull_back(attached, true);
   }
 };

@@ -18,7 +18,8 @@ at::Tensor as_input(const at::Tensor& x) {
 at::Tensor gradient(const at::Tensor& y, const at::Tensor& x, const at::Tensor& v, bool create_graph) {
   at::Tensor result;
   if (y.requires_grad()) {
-    result = torch::autograd::grad({y}, {x}, {v}, /*retain_graph=*/true, create_graph, /*allow_unused=*/true)[0];
+    result =
+        torch::autograd::grad({y}, {x}, {v}, /*retain_graph=*/true, create_graph, /*allow_unused=*/true)[0];
   }
   return result.defined() ? result : at::zeros_like(x);
 }

@@ -79,13 +79,14 @@ struct Tape::Graph {
   enum class Wanted : std::uint8_t { Input, Captured, All };
 
   at::Tensor value;
-  Edge input;  // into the anchor
-  Edge root;   // into the node that made f(z)
+  at::Tensor like;  // z, for its shape
+  Edge input;       // into the anchor
+  Edge root;        // into the node that made f(z)
   Target root_target;
   edge_list captured;
-  std::vector<Step> steps;         // in topological order from the root
-  std::vector<Cut> leaving;        // edges by which nodes that z reaches lead to where z does not
-  std::vector<Cut> entering;       // edges into the anchor
+  std::vector<Step> steps;    // in topological order from the root
+  std::vector<Cut> leaving;   // edges by which nodes that z reaches lead to where z does not
+  std::vector<Cut> entering;  // edges into the anchor
   bool reaches_input = false;
   bool is_private = false;  // no other graph can hold these nodes, so edges may be cut for a replay
 
@@ -97,9 +98,10 @@ namespace {
 
 // Finds the part of the graph that one evaluation recorded.
 //
-// Nodes made on this thread before the evaluation are outside; those made on it since are inside. Other threads
-// count their own sequence, so a node of another thread (made by a backward pass inside f, on a GPU's thread) is
-// inside if it leads to the anchor. The walk is a depth-first search with an explicit stack, since f may be deep.
+// Nodes made on this thread before the evaluation are outside; those made on it since are inside. Other
+// threads count their own sequence, so a node of another thread (made by a backward pass inside f, on a GPU's
+// thread) is inside if it leads to the anchor. The walk is a depth-first search with an explicit stack, since
+// f may be deep.
 class Explorer {
  public:
   Explorer(Node* anchor, std::uint64_t first_sequence_nr)
@@ -178,6 +180,7 @@ Tape::Tape(const Map& f, const at::Tensor& z, Input input) : graph_(std::make_un
   const at::Tensor in = anchored(z, input);
   const at::Tensor out = f(in);
   graph.value = out.detach();
+  graph.like = z.detach();
   graph.input = torch::autograd::impl::gradient_edge(in);
   graph.root = out.requires_grad() ? torch::autograd::impl::gradient_edge(out) : Edge();
   if (!graph.root.is_valid()) return;
@@ -225,7 +228,7 @@ const edge_list& Tape::captured() const { return graph_->captured; }
 at::Tensor Tape::vjp(const at::Tensor& v, bool create_graph) const {
   at::Tensor result;
   if (graph_->reaches_input) result = graph_->replay(v, Graph::Wanted::Input, create_graph)[0];
-  return result.defined() ? result : at::zeros_like(graph_->value);
+  return result.defined() ? result : at::zeros_like(graph_->like);
 }
 
 std::vector<at::Tensor> Tape::pull_back(const at::Tensor& v, bool create_graph) const {
@@ -273,7 +276,9 @@ variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool creat
   }
   static const std::vector<Cut> none;
   const bool may_cut = is_private && !create_graph;
-  const CutEdges cuts(!may_cut || wanted == Wanted::All ? none : wanted == Wanted::Input ? leaving : entering);
+  const CutEdges cuts(!may_cut || wanted == Wanted::All ? none
+                      : wanted == Wanted::Input         ? leaving
+                                                        : entering);
   std::vector<variable_list> gradients(steps.size());
   gradients[root_target.index].resize(root.function->num_inputs());
   gradients[root_target.index][root.input_nr] = v;
@@ -287,7 +292,9 @@ variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool creat
 }
 
 void Tape::Graph::run(std::vector<variable_list>& gradients, variable_list& result) const {
-  const auto add = [](at::Tensor& sum, at::Tensor&& term) { sum = sum.defined() ? sum + term : std::move(term); };
+  const auto add = [](at::Tensor& sum, at::Tensor&& term) {
+    sum = sum.defined() ? sum + term : std::move(term);
+  };
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (gradients[i].empty()) continue;
     const Step& step = steps[i];

@@ -25,7 +25,8 @@ Packing::Packing(const std::vector<at::Tensor>& like) {
     TORCH_CHECK(t.size(0) == like[0].size(0) && t.scalar_type() == like[0].scalar_type() &&
                     t.device() == like[0].device(),
                 "state[", i, "]: expected ", like[0].size(0), " samples, ", like[0].scalar_type(), ", on ",
-                like[0].device(), " as state[0], got ", t.size(0), ", ", t.scalar_type(), ", on ", t.device());
+                like[0].device(), " as state[0], got ", t.size(0), ", ", t.scalar_type(), ", on ",
+                t.device());
     shapes_.push_back(t.sizes().vec());
     widths_.push_back(width_of(shapes_.back()));
   }
@@ -33,7 +34,8 @@ Packing::Packing(const std::vector<at::Tensor>& like) {
 }
 
 at::Tensor Packing::pack(const std::vector<at::Tensor>& state) const {
-  TORCH_CHECK(state.size() == shapes_.size(), "state: expected ", shapes_.size(), " tensors, got ", state.size());
+  TORCH_CHECK(state.size() == shapes_.size(), "state: expected ", shapes_.size(), " tensors, got ",
+              state.size());
   std::vector<at::Tensor> rows;
   rows.reserve(state.size());
   for (std::size_t i = 0; i < state.size(); ++i) {
@@ -41,8 +43,8 @@ at::Tensor Packing::pack(const std::vector<at::Tensor>& state) const {
     TORCH_CHECK(t.defined(), "state[", i, "]: expected a tensor, got an undefined one");
     TORCH_CHECK(t.sizes() == shapes_[i] && t.scalar_type() == at::typeMetaToScalarType(options_.dtype()) &&
                     t.device() == options_.device(),
-                "state[", i, "]: expected shape ", at::IntArrayRef(shapes_[i]), ", ", options_.dtype(), ", on ",
-                options_.device(), "; got ", t.sizes(), ", ", t.dtype(), ", on ", t.device());
+                "state[", i, "]: expected shape ", at::IntArrayRef(shapes_[i]), ", ", options_.dtype(),
+                ", on ", options_.device(), "; got ", t.sizes(), ", ", t.dtype(), ", on ", t.device());
     rows.push_back(t.reshape({shapes_[i][0], widths_[i]}));
   }
   return at::cat(rows, 1);
@@ -55,7 +57,8 @@ std::vector<at::Tensor> Packing::unpack(const at::Tensor& packed) const {
 }
 
 Map Packing::pack(TupleMap f) const {
-  return [packing = *this, f = std::move(f)](const at::Tensor& z) { return packing.pack(f(packing.unpack(z))); };
+  return
+      [packing = *this, f = std::move(f)](const at::Tensor& z) { return packing.pack(f(packing.unpack(z))); };
 }
 
 }  // namespace stillpoint

@@ -2,9 +2,9 @@
 
 namespace stillpoint::detail {
 
-#define STILLPOINT_DECLARE_KERNEL_SET(set)   \
-  namespace set {                            \
-  const RowKernels<float>& kernels_float();  \
+#define STILLPOINT_DECLARE_KERNEL_SET(set)    \
+  namespace set {                             \
+  const RowKernels<float>& kernels_float();   \
   const RowKernels<double>& kernels_double(); \
   }
 STILLPOINT_DECLARE_KERNEL_SET(baseline)

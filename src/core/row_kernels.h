@@ -4,8 +4,8 @@
 
 namespace stillpoint::detail {
 
-/// The arithmetic of the solvers on one sample, a row of n contiguous numbers, each in one pass. Sums are taken
-/// in T over blocks and in double over the blocks.
+/// The arithmetic of the solvers on one sample, a row of n contiguous numbers, each in one pass. Sums are
+/// taken in T over blocks and in double over the blocks.
 template <class T>
 struct RowKernels {
   /// sums = {Σ (f − z)², Σ z²}
@@ -17,7 +17,8 @@ struct RowKernels {
   /// out = p + g; returns Σ (out − u)²
   double (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t n, T* out);
   /// out[j] = Σ_i basis[j·stride + i] w[i] for j < count
-  void (*dots)(const T* basis, std::int64_t stride, std::int64_t count, const T* w, std::int64_t n, double* out);
+  void (*dots)(const T* basis, std::int64_t stride, std::int64_t count, const T* w, std::int64_t n,
+               double* out);
   /// w[i] += Σ_j coefficients[j] basis[j·stride + i] for j < count
   void (*combine)(const T* basis, std::int64_t stride, std::int64_t count, const double* coefficients,
                   std::int64_t n, T* w);

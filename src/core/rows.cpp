@@ -66,7 +66,8 @@ bool has_row_kernels(const at::Tensor& t) {
 std::int64_t row_width(const at::Tensor& t) { return t.size(0) == 0 ? 0 : t.numel() / t.size(0); }
 
 double scale_norm(double euclidean, Norm norm, std::int64_t width) {
-  return norm == Norm::RootMeanSquare && width > 0 ? euclidean / std::sqrt(static_cast<double>(width)) : euclidean;
+  return norm == Norm::RootMeanSquare && width > 0 ? euclidean / std::sqrt(static_cast<double>(width))
+                                                   : euclidean;
 }
 
 at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like) {
@@ -88,7 +89,8 @@ std::vector<double> to_host(const at::Tensor& t) {
 
 std::vector<double> row_norms(const at::Tensor& t, Norm norm) { return to_host(aten_row_norms(t, norm)); }
 
-at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen, const at::Tensor& other) {
+at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
+                       const at::Tensor& other) {
   return at::where(to_mask(mark, chosen), chosen, other);
 }
 
@@ -109,8 +111,8 @@ at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping) {
   if (!has_row_kernels(z)) return at::add(z, fz - z, damping);
   at::Tensor out = at::empty_like(z);
   AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "damp", [&] {
-    row_kernels<scalar_t>().damp(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(), static_cast<scalar_t>(damping),
-                                 z.numel(), out.data_ptr<scalar_t>());
+    row_kernels<scalar_t>().damp(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
+                                 static_cast<scalar_t>(damping), z.numel(), out.data_ptr<scalar_t>());
   });
   return out;
 }

@@ -8,8 +8,8 @@
 #include "core/row_kernels.h"
 #include "stillpoint/core/tolerance.h"
 
-// What solvers do to a batch seen as rows: tensors `[B, …]`, contiguous, one sample a row. Float and double on CPU
-// go through the row kernels, everything else through ATen; both give the same results to rounding.
+// What solvers do to a batch seen as rows: tensors `[B, …]`, contiguous, one sample a row. Float and double
+// on CPU go through the row kernels, everything else through ATen; both give the same results to rounding.
 namespace stillpoint::detail {
 
 /// Sends everything through ATen on this thread while it lives. For tests.
@@ -42,7 +42,8 @@ std::vector<double> row_norms(const at::Tensor& t, Norm norm);
 double scale_norm(double euclidean, Norm norm, std::int64_t width);
 
 /// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
-at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen, const at::Tensor& other);
+at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
+                       const at::Tensor& other);
 /// Copies the marked rows of `from` to `into`.
 void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into);
 

@@ -15,12 +15,14 @@ constexpr std::int64_t kSamplesListed = 5;
 const char* advice(Status status) {
   switch (status) {
     case Status::MaxIterations:
-      return "allow more iterations, loosen the tolerance, or choose a stronger solver (Anderson, Newton; Gmres or "
+      return "allow more iterations, loosen the tolerance, or choose a stronger solver (Anderson, Newton; "
+             "Gmres or "
              "DenseLu for linear systems)";
     case Status::NonFinite:
       return "look for NaN or infinity in these samples' inputs, or damp the steps";
     case Status::Inaccurate:
-      return "the system is close to singular, or the products given do not belong to it; check them, or work in "
+      return "the system is close to singular, or the products given do not belong to it; check them, or "
+             "work in "
              "double";
     case Status::Converged:
       break;
@@ -79,8 +81,8 @@ double Stats::mean_iterations() const {
 std::string Stats::brief() const {
   std::ostringstream out;
   const auto most = std::max_element(iterations.begin(), iterations.end());
-  out << (method.empty() ? "no solve yet" : method) << ": " << count(Status::Converged) << " of " << status.size()
-      << " samples converged, largest residual " << max_residual() << ", at most "
+  out << (method.empty() ? "no solve yet" : method) << ": " << count(Status::Converged) << " of "
+      << status.size() << " samples converged, largest residual " << max_residual() << ", at most "
       << (most == iterations.end() ? 0 : *most) << " iterations";
   return out.str();
 }

@@ -2,10 +2,12 @@
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/rows.h"
 #include "linear/neumann_iteration.h"
+#include "linear/vectors.h"
 #include "stillpoint/linear/cg.h"
 #include "stillpoint/linear/dense_lu.h"
 #include "stillpoint/linear/gmres.h"
@@ -47,6 +49,24 @@ void add_effort(Stats& stats, const Stats& earlier) {
   for (std::size_t b = 0; b < stats.iterations.size(); ++b) stats.iterations[b] += earlier.iterations[b];
 }
 
+// Solves for the samples that `cheap` did not, and leaves the others as they are, bit by bit.
+Solution<at::Tensor> solve_rest(const LinearSolver& solver, const LinearOperator& a, const at::Tensor& b,
+                                const Tolerance& tolerance, const Solution<at::Tensor>& cheap) {
+  const std::size_t batch = cheap.stats.status.size();
+  std::vector<std::uint8_t> solved(batch);
+  for (std::size_t i = 0; i < batch; ++i) solved[i] = cheap.stats.status[i] == Status::Converged;
+  const at::Tensor zero = at::zeros_like(b);
+  Solution<at::Tensor> rest = solver.solve(a, detail::select_rows(solved, zero, b),
+                                           detail::select_rows(solved, zero, cheap.value), tolerance);
+  rest.value = detail::select_rows(solved, cheap.value, rest.value);
+  for (std::size_t i = 0; i < batch; ++i) {
+    if (solved[i]) rest.stats.iterations[i] = 0;
+  }
+  add_effort(rest.stats, cheap.stats);
+  detail::confirm(a, b, tolerance, rest);
+  return rest;
+}
+
 // The batch as one system: right where the products mix samples. Its tolerance is relative to the whole of b.
 Solution<at::Tensor> solve_as_one(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                   const Tolerance& tolerance) {
@@ -66,8 +86,8 @@ Solution<at::Tensor> solve_as_one(const LinearOperator& a, const at::Tensor& b, 
 
 }  // namespace
 
-Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                                  const Tolerance& tolerance) const {
+Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const at::Tensor& b,
+                                                  const at::Tensor& x0, const Tolerance& tolerance) const {
   TORCH_CHECK(patience >= 0, "AutomaticLinearSolver.patience: expected ≥ 0, got ", patience);
   TORCH_CHECK(dense_width >= 0, "AutomaticLinearSolver.dense_width: expected ≥ 0, got ", dense_width);
   if (a.structure == Structure::PositiveDefinite) return Cg{}.solve(a, b, x0, tolerance);
@@ -78,14 +98,13 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
       [&](const Monitor& monitor, const RowNorms& norms) { return forecast.promising(monitor, norms); });
   if (cheap.stats.converged()) return cheap;
 
-  Solution<at::Tensor> strong = detail::row_width(b) <= dense_width
-                                    ? DenseLu{}.solve(a, b, cheap.value, tolerance)
-                                    : Gmres{}.solve(a, b, cheap.value, tolerance);
-  add_effort(strong.stats, cheap.stats);
-  if (strong.stats.converged() || strong.stats.count(Status::NonFinite) > 0) return strong;
+  const LinearSolver strong =
+      detail::row_width(b) <= dense_width ? LinearSolver(DenseLu{}) : LinearSolver(Gmres{});
+  Solution<at::Tensor> rest = solve_rest(strong, a, b, tolerance, cheap);
+  if (rest.stats.converged() || rest.stats.count(Status::NonFinite) > 0) return rest;
 
   Solution<at::Tensor> whole = solve_as_one(a, b, cheap.value, tolerance);
-  add_effort(whole.stats, strong.stats);
+  add_effort(whole.stats, rest.stats);
   return whole;
 }
 

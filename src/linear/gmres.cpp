@@ -36,8 +36,8 @@ class KrylovBases {
     detail::copy_rows(empty, at::zeros_like(first), first);
   }
 
-  /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with the
-  /// norm last, go to h[b · stride …].
+  /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with
+  /// the norm last, go to h[b · stride …].
   void append(const at::Tensor& w, std::int64_t k, double* h, std::int64_t stride) {
     vectors_.select(0, k + 1).copy_(w.reshape({batch_, width_}));
     if (detail::has_row_kernels(vectors_)) {
@@ -49,7 +49,8 @@ class KrylovBases {
   }
 
   /// x + Σ_j y[b · stride + j] · vector j
-  at::Tensor combine(const at::Tensor& x, const std::vector<double>& y, std::int64_t count, std::int64_t stride) const {
+  at::Tensor combine(const at::Tensor& x, const std::vector<double>& y, std::int64_t count,
+                     std::int64_t stride) const {
     at::Tensor result = x.clone();
     for (std::int64_t j = 0; j < count; ++j) {
       std::vector<double> coefficient(batch_);
@@ -109,12 +110,16 @@ class KrylovBases {
   at::Tensor vectors_;
 };
 
-// The least-squares problem of one sample: its Hessenberg matrix, made triangular by Givens rotations as it grows.
+// The least-squares problem of one sample: its Hessenberg matrix, made triangular by Givens rotations as it
+// grows.
 class Hessenberg {
  public:
-  Hessenberg(std::int64_t size, double length) : size_(size), columns_(size * size), rhs_(size + 1) { rhs_[0] = length; }
+  Hessenberg(std::int64_t size, double length) : size_(size), columns_(size * size), rhs_(size + 1) {
+    rhs_[0] = length;
+  }
 
-  /// Takes in column k (k + 2 numbers); returns the residual's norm, which is NaN if the column is not finite.
+  /// Takes in column k (k + 2 numbers); returns the residual's norm, which is NaN if the column is not
+  /// finite.
   double append(const double* column, std::int64_t k) {
     std::vector<double> h(column, column + k + 2);
     for (std::int64_t j = 0; j < k; ++j) {
@@ -156,10 +161,11 @@ class Hessenberg {
   std::vector<double> sines_;
 };
 
-// One cycle from the residual r: at most `limit` products; returns the correction's coefficients in the bases.
+// One cycle from the residual r: at most `limit` products; returns the correction's coefficients in the
+// bases.
 std::vector<double> cycle(const LinearOperator& a, KrylovBases& bases, const std::vector<double>& length,
-                          const std::vector<double>& target, std::vector<std::uint8_t> running, std::int64_t limit,
-                          std::int64_t stride, Stats& stats) {
+                          const std::vector<double>& target, std::vector<std::uint8_t> running,
+                          std::int64_t limit, std::int64_t stride, Stats& stats) {
   const std::int64_t batch = static_cast<std::int64_t>(length.size());
   std::vector<Hessenberg> problems;
   problems.reserve(batch);

@@ -22,7 +22,8 @@ ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structur
   };
 }
 
-Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b, const LinearSolveOptions& options) {
+Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
+                                  const LinearSolveOptions& options) {
   detail::check_state("b", b);
   LinearOperator checked = a;
   checked.product = [product = a.product](const at::Tensor& v) {
@@ -51,13 +52,17 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b, 
   return solution;
 }
 
-Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b, const LinearSolveOptions& options) {
+Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b,
+                                  const LinearSolveOptions& options) {
   detail::check_state("b", b);
   TORCH_CHECK(b.dim() == 2, "b: expected [B, N] beside a matrix, got shape ", b.sizes());
-  detail::check_like("matrix", matrix, at::empty({}, b.options()).expand(matrix.dim() == 2
-                                                      ? std::vector<int64_t>{b.size(1), b.size(1)}
-                                                      : std::vector<int64_t>{b.size(0), b.size(1), b.size(1)}));
-  const Map product = [matrix](const at::Tensor& v) { return at::matmul(matrix, v.unsqueeze(-1)).squeeze(-1); };
+  detail::check_like("matrix", matrix,
+                     at::empty({}, b.options())
+                         .expand(matrix.dim() == 2 ? std::vector<int64_t>{b.size(1), b.size(1)}
+                                                   : std::vector<int64_t>{b.size(0), b.size(1), b.size(1)}));
+  const Map product = [matrix](const at::Tensor& v) {
+    return at::matmul(matrix, v.unsqueeze(-1)).squeeze(-1);
+  };
   return linear_solve(LinearOperator{.product = product}, b, options);
 }
 

@@ -7,9 +7,9 @@
 
 namespace stillpoint {
 
-Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                               const Tolerance& tolerance, std::int64_t max_iterations,
-                                               const Promising& promising) {
+Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at::Tensor& b,
+                                               const at::Tensor& x0, const Tolerance& tolerance,
+                                               std::int64_t max_iterations, const Promising& promising) {
   Solution<at::Tensor> solution;
   solution.stats.method = "Neumann";
   Monitor monitor(tolerance, max_iterations, b.size(0));

@@ -6,7 +6,9 @@
 
 namespace stillpoint {
 
-at::Tensor LinearOperator::mv(const at::Tensor& v) const { return identity_minus ? v - product(v) : product(v); }
+at::Tensor LinearOperator::mv(const at::Tensor& v) const {
+  return identity_minus ? v - product(v) : product(v);
+}
 
 at::Tensor to_dense(const LinearOperator& a, const at::Tensor& like) {
   const std::int64_t batch = like.size(0);

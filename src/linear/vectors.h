@@ -11,8 +11,8 @@ namespace stillpoint::detail {
 /// b − A x, with one product.
 at::Tensor residual(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x);
 
-/// Replaces the residuals of a recurrence by true ones, at the cost of one product; samples that had converged
-/// and whose true residual is beyond the tolerance (and its rounding) become inaccurate.
+/// Replaces the residuals of a recurrence by true ones, at the cost of one product; samples that had
+/// converged and whose true residual is beyond the tolerance (and its rounding) become inaccurate.
 void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
              Solution<at::Tensor>& solution);
 

@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::int64_t kMaxMemory = 32;
 
-// What one sample remembers, apart from its vectors: which slots hold evaluations, oldest first, and the inner
-// products of their residuals. It decides whether an evaluation is accepted and how the next iterate is mixed.
+// What one sample remembers, apart from its vectors: which slots hold evaluations, oldest first, and the
+// inner products of their residuals. It decides whether an evaluation is accepted and how the next iterate is
+// mixed.
 class Sample {
  public:
   explicit Sample(std::int64_t memory) : memory_(memory), gram_(memory * memory) { slots_.reserve(memory); }
@@ -30,8 +31,8 @@ class Sample {
     return slot;
   }
 
-  /// Takes in the evaluation in `slot`; dots[j] is the inner product of its residual with that in slot j. Writes a
-  /// weight for each slot, zero where there is nothing. False if it has nothing finite to mix.
+  /// Takes in the evaluation in `slot`; dots[j] is the inner product of its residual with that in slot j.
+  /// Writes a weight for each slot, zero where there is nothing. False if it has nothing finite to mix.
   bool weigh(std::int64_t slot, const double* dots, double regularization, double* weights) {
     std::fill_n(weights, memory_, 0.0);
     if (static_cast<std::int64_t>(slots_.size()) == memory_) slots_.erase(slots_.begin());
@@ -63,8 +64,8 @@ class Sample {
     return !plain_;
   }
 
-  // argmin ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j = 1: the Gram matrix scaled to unit diagonal,
-  // by Cholesky. Weights fall out of C y = s with s_j = 1 / ‖r_j‖ as α_j ∝ s_j y_j.
+  // argmin ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j = 1: the Gram matrix scaled to unit
+  // diagonal, by Cholesky. Weights fall out of C y = s with s_j = 1 / ‖r_j‖ as α_j ∝ s_j y_j.
   bool minimize(double regularization, double* weights) const {
     const auto n = static_cast<std::int64_t>(slots_.size());
     double c[kMaxMemory * kMaxMemory];
@@ -100,11 +101,11 @@ class Sample {
   double gram(std::int64_t i, std::int64_t j) const { return gram_[slots_[i] * memory_ + slots_[j]]; }
 
   std::int64_t memory_;
-  std::vector<double> gram_;         // by slot
-  std::vector<std::int64_t> slots_;  // in use, oldest first
+  std::vector<double> gram_;                                 // by slot
+  std::vector<std::int64_t> slots_;                          // in use, oldest first
   double square_ = std::numeric_limits<double>::infinity();  // ‖r‖² of the newest accepted evaluation
-  bool plain_ = true;                // the step to the evaluation that comes next is an unmixed one
-  bool contracts_ = true;            // no plain step has enlarged the residual yet
+  bool plain_ = true;      // the step to the evaluation that comes next is an unmixed one
+  bool contracts_ = true;  // no plain step has enlarged the residual yet
 };
 
 // The evaluations f(z) and residuals f(z) − z remembered for a batch, and the step they lead to.
@@ -122,7 +123,8 @@ class History {
   }
 
   /// The next iterate from z and fz = f(z), whose norms are written on the way.
-  at::Tensor step(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor, RowNorms& norms) {
+  at::Tensor step(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor,
+                  RowNorms& norms) {
     norms.residual.resize(batch_);
     norms.scale.resize(batch_);
     at::Tensor next = at::empty_like(z);
@@ -139,8 +141,8 @@ class History {
  private:
   // Row by row, so that the history of a sample is read from memory once.
   template <class T>
-  void step_rows(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor, RowNorms& norms,
-                 at::Tensor& next) {
+  void step_rows(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor,
+                 RowNorms& norms, at::Tensor& next) {
     const auto& kernels = detail::row_kernels<T>();
     const double unit = detail::scale_norm(1.0, norm, width_);
     double dots[kMaxMemory];
@@ -191,7 +193,8 @@ class History {
 
     std::vector<std::int64_t> slots(batch_);
     for (std::int64_t b = 0; b < batch_; ++b) slots[b] = samples_[b].next_slot();
-    const at::Tensor index = at::tensor(slots, at::kLong).view({batch_, 1, 1}).to(z.device()).expand({batch_, 1, width_});
+    const at::Tensor index =
+        at::tensor(slots, at::kLong).view({batch_, 1, 1}).to(z.device()).expand({batch_, 1, width_});
     residuals_.scatter_(1, index, at::where(finite, difference, zero).unsqueeze(1));
     values_.scatter_(1, index, at::where(finite, fr, zero).unsqueeze(1));
 
@@ -226,14 +229,15 @@ class History {
   at::Tensor residuals_;      // [B, memory, N]
 };
 
-// The inner products are rounded in the dtype of the state; what they cannot tell apart should not be resolved.
-double default_regularization(c10::ScalarType dtype) { return dtype == at::kDouble ? 1e-14 : 1e-6; }
+// The inner products are rounded in the dtype of the state; what they cannot tell apart should not be
+// resolved.
+double default_regularization(c10::ScalarType dtype) { return dtype == at::kDouble ? 1e-12 : 1e-6; }
 
 }  // namespace
 
 void Anderson::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
-  TORCH_CHECK(memory >= 1 && memory <= kMaxMemory, "Anderson.memory: expected a number in [1, ", kMaxMemory, "], got ",
-              memory);
+  TORCH_CHECK(memory >= 1 && memory <= kMaxMemory, "Anderson.memory: expected a number in [1, ", kMaxMemory,
+              "], got ", memory);
   TORCH_CHECK(mixing > 0.0 && mixing <= 1.0, "Anderson.mixing: expected a number in (0, 1], got ", mixing);
   const double lambda = regularization.value_or(default_regularization(z0.scalar_type()));
   TORCH_CHECK(lambda >= 0.0, "Anderson.regularization: expected a number ≥ 0, got ", lambda);

@@ -37,8 +37,8 @@ struct LineSearch {
     for (std::size_t b = 0; b < running.size(); ++b) settled[b] = running[b] == 0;
   }
 
-  /// Settles the samples whose residual has decreased enough and halves the steps of the others; true if all have
-  /// settled.
+  /// Settles the samples whose residual has decreased enough and halves the steps of the others; true if all
+  /// have settled.
   bool settle(const RowNorms& trial, const RowNorms& current) {
     bool all = true;
     for (std::size_t b = 0; b < length.size(); ++b) {

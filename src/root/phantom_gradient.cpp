@@ -7,7 +7,8 @@ namespace stillpoint {
 
 at::Tensor PhantomGradient::differentiate(FixedPointProblem& problem) const {
   TORCH_CHECK(steps >= 1, "PhantomGradient.steps: expected ≥ 1, got ", steps);
-  TORCH_CHECK(damping > 0.0 && damping <= 1.0, "PhantomGradient.damping: expected a number in (0, 1], got ", damping);
+  TORCH_CHECK(damping > 0.0 && damping <= 1.0, "PhantomGradient.damping: expected a number in (0, 1], got ",
+              damping);
   const at::Tensor solved = problem.solve();
   at::Tensor z = solved;
   for (std::int64_t k = 0; k < steps; ++k) {

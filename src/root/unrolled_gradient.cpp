@@ -14,16 +14,17 @@ namespace {
 
 const Picard& picard_of(const FixedPointProblem& problem, const char* rule) {
   const Picard* picard = problem.solver.target<Picard>();
-  TORCH_CHECK(picard != nullptr, "gradient: ", rule, " differentiates the iteration of Picard, but the solver is ",
-              problem.solver.name(), "; use Picard, or ImplicitGradient with any solver");
+  TORCH_CHECK(picard != nullptr, "gradient: ", rule,
+              " differentiates the iteration of Picard, but the solver is ", problem.solver.name(),
+              "; use Picard, or ImplicitGradient with any solver");
   TORCH_CHECK(picard->damping > 0.0 && picard->damping <= 1.0,
               "Picard.damping: expected a number in (0, 1], got ", picard->damping);
   return *picard;
 }
 
 /// One damped step, recorded, for the samples that are running; the others stay where they are.
-at::Tensor step(const at::Tensor& z, const at::Tensor& fz, double damping, const std::vector<std::uint8_t>& running,
-                bool all_running) {
+at::Tensor step(const at::Tensor& z, const at::Tensor& fz, double damping,
+                const std::vector<std::uint8_t>& running, bool all_running) {
   const at::Tensor next = damping == 1.0 ? fz : z + damping * (fz - z);
   return all_running ? next : detail::select_rows(running, next, z);
 }
@@ -82,7 +83,8 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
       trail->complete = true;
       return x;
     };
-    const Map segment = [trail, damping, f = problem.f.checked(), first = Map(first_run)](const at::Tensor& start) {
+    const Map segment = [trail, damping, f = problem.f.checked(),
+                         first = Map(first_run)](const at::Tensor& start) {
       if (!trail->complete) return first(start);
       at::Tensor x = start;
       for (const auto& running : trail->running) x = step(x, f(x), damping, running, all(running));

@@ -19,10 +19,11 @@ enum class Equation {
 
 /// The implicit function theorem for an equation `r(z) = 0` that `z` solves.
 ///
-/// With g the gradient that arrives at z, the backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u back
-/// through one evaluation of f to everything that f captured. Under `create_graph` the adjoint u is itself
-/// attached by this same rule, since it solves an equation of the same form: so every order is exact, up to the
-/// accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019, theorem 1.)
+/// With g the gradient that arrives at z, the backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u
+/// back through one evaluation of f to everything that f captured. Under `create_graph` the adjoint u is
+/// itself attached by this same rule, since it solves an equation of the same form: so every order is exact,
+/// up to the accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019,
+/// theorem 1.)
 struct ImplicitRule {
   /// Solves `u = product(u) + g` (FixedPoint) or `0 = product(u) + g` (Root) to a resolved tolerance that is
   /// relative to g; `product` is u ↦ Jᵀu, linear.
@@ -40,8 +41,10 @@ struct ImplicitRule {
 
 /// `z` (which solves the equation that `f` states) with its derivatives attached; `z` itself if f captured
 /// nothing that requires a gradient, or if gradients are off. The backward pass writes its report to
-/// `backward`, if given. Cost: one recorded evaluation of f now, which is kept until the backward pass; there,
-/// one linear solve and one pull back. `f` is called again only when the backward pass creates a graph.
-at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule, std::shared_ptr<Stats> backward = nullptr);
+/// `backward`, if given. Cost: one recorded evaluation of f now, which is kept until the backward pass;
+/// there, one linear solve and one pull back. `f` is called again only when the backward pass creates a
+/// graph.
+at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule,
+                    std::shared_ptr<Stats> backward = nullptr);
 
 }  // namespace stillpoint

@@ -9,8 +9,8 @@ namespace stillpoint {
 /// f(x), keeping only x for the backward pass, which evaluates `f` again (activation checkpointing).
 ///
 /// Exact to any order in x and in everything that f captured; nothing needs to be listed. f must be
-/// deterministic. Cost: the graph of one evaluation lives while f runs here, and again during the backward pass;
-/// nothing of it is kept in between. (Griewank, Walther 2000; Chen et al. 2016.)
+/// deterministic. Cost: the graph of one evaluation lives while f runs here, and again during the backward
+/// pass; nothing of it is kept in between. (Griewank, Walther 2000; Chen et al. 2016.)
 at::Tensor recompute(const Map& f, const at::Tensor& x);
 
 }  // namespace stillpoint

@@ -12,14 +12,15 @@ namespace stillpoint {
 
 /// One evaluation of a map, recorded, with its vector–Jacobian products replayable.
 ///
-/// What the map captured (parameters, upstream tensors) is found in the recorded graph and need not be listed.
-/// A replay calls the recorded nodes directly, without the autograd engine: it costs 0.25–0.9 of an engine
-/// call. It can be repeated any number of times, from one thread at a time.
+/// What the map captured (parameters, upstream tensors) is found in the recorded graph and need not be
+/// listed. A replay calls the recorded nodes directly, without the autograd engine: it costs 0.25–0.9 of an
+/// engine call. It can be repeated any number of times, from one thread at a time.
 class Tape {
  public:
   enum class Input {
     Detached,   ///< the recorded graph ends at z
-    Connected,  ///< z keeps its place in its own graph, so that replays can be differentiated with respect to it
+    Connected,  ///< z keeps its place in its own graph, so that replays can be differentiated with respect to
+                ///< it
   };
 
   /// Evaluates `f` once at `z`, with gradients on. Cost: one recorded evaluation.

@@ -41,7 +41,8 @@ class Monitor {
 
   /// For each sample the frozen or best iterate.
   at::Tensor best() const;
-  /// Has the samples still running reported with these norms, for who returns the latest iterate, not the best.
+  /// Has the samples still running reported with these norms, for who returns the latest iterate, not the
+  /// best.
   void settle_for(const RowNorms& norms);
   /// Fills status, residual and iterations.
   void write(Stats& stats) const;
@@ -55,15 +56,15 @@ class Monitor {
   std::int64_t steps_ = -1;
   std::int64_t running_count_;
   std::vector<std::uint8_t> running_;
-  std::vector<std::uint8_t> improved_;   // by the latest update
-  std::vector<std::uint8_t> finishing_;  // with the latest update
+  std::vector<std::uint8_t> improved_;    // by the latest update
+  std::vector<std::uint8_t> finishing_;   // with the latest update
   std::vector<std::uint8_t> non_finite_;  // in a row
   std::vector<Status> status_;
   std::vector<double> residual_;
   std::vector<std::int64_t> iterations_;
-  at::Tensor best_;           // best iterates of the running samples; shared with the caller unless owned
+  at::Tensor best_;  // best iterates of the running samples; shared with the caller unless owned
   bool owns_best_ = false;
-  at::Tensor finished_;       // rows of the samples that have finished; undefined until they part ways
+  at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };
 
 }  // namespace stillpoint

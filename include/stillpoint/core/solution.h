@@ -29,20 +29,20 @@ enum class OnFailure : std::uint8_t {
 struct Stats {
   std::string method;
   std::vector<Status> status;
-  std::vector<double> residual;           ///< of the iterate returned, in the norm of the tolerance
-  std::vector<std::int64_t> iterations;   ///< steps taken from the starting point
-  std::int64_t evaluations = 0;           ///< of the map (fixed points, roots) or operator (linear systems)
-  std::int64_t jacobian_products = 0;     ///< products vᵀJ or Jv
+  std::vector<double> residual;          ///< of the iterate returned, in the norm of the tolerance
+  std::vector<std::int64_t> iterations;  ///< steps taken from the starting point
+  std::int64_t evaluations = 0;          ///< of the map (fixed points, roots) or operator (linear systems)
+  std::int64_t jacobian_products = 0;    ///< products vᵀJ or Jv
   /// The latest backward pass through this solution; empty fields until there was one. Its own `backward`
   /// is the backward pass of the backward pass, and so on. Null where the gradient rule solves no system.
   std::shared_ptr<Stats> backward;
 
-  bool converged() const;                 ///< all samples did
+  bool converged() const;  ///< all samples did
   std::int64_t count(Status which) const;
-  double max_residual() const;            ///< NaN if any is; 0 for an empty batch
-  double mean_iterations() const;         ///< 0 for an empty batch
-  std::string brief() const;              ///< one line
-  std::string full() const;               ///< a few lines, with the failed samples and what to try
+  double max_residual() const;     ///< NaN if any is; 0 for an empty batch
+  double mean_iterations() const;  ///< 0 for an empty batch
+  std::string brief() const;       ///< one line
+  std::string full() const;        ///< a few lines, with the failed samples and what to try
 };
 
 /// A value that was solved for, and how that went: `auto [value, stats] = fixed_point(…)`.

@@ -5,7 +5,8 @@
 namespace stillpoint {
 
 /// Stabilized bi-conjugate gradients, for any operator, at constant memory. Two products an iteration.
-/// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its iterate.
+/// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its
+/// iterate.
 struct BiCgStab {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is two products
 

@@ -7,7 +7,7 @@
 namespace stillpoint {
 
 struct LinearSolveOptions {
-  LinearSolver solver = AutomaticLinearSolver{};           ///< of A x = b
+  LinearSolver solver = AutomaticLinearSolver{};             ///< of A x = b
   LinearSolver transposed_solver = AutomaticLinearSolver{};  ///< of Aᵀu = g, in the backward pass
   /// Relative to b in the forward pass, and to the incoming gradient in the backward pass.
   Tolerance tolerance = {.relative = {}, .absolute = 0.0};
@@ -15,9 +15,9 @@ struct LinearSolveOptions {
 };
 
 /// The solution of `A x = b` for each sample, differentiable to any order in `b` and in everything that
-/// `a.product` captured. `b` is `[B, …]`; x has its shape. Only products with A are asked of the caller: those
-/// with Aᵀ come from replaying a recorded one. Cost: one solve, one recorded product; one solve more a backward.
-/// Throws if the product changes shape, dtype or device.
+/// `a.product` captured. `b` is `[B, …]`; x has its shape. Only products with A are asked of the caller:
+/// those with Aᵀ come from replaying a recorded one. Cost: one solve, one recorded product; one solve more a
+/// backward. Throws if the product changes shape, dtype or device.
 Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
                                   const LinearSolveOptions& options = {});
 

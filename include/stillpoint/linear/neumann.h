@@ -4,8 +4,8 @@
 
 namespace stillpoint {
 
-/// Fixed-point iteration x ← x + (b − A x), the partial sums of the Neumann series where A = I − P. Converges if
-/// the spectral radius of I − A is below 1. One product an iteration, at constant memory; right also for
+/// Fixed-point iteration x ← x + (b − A x), the partial sums of the Neumann series where A = I − P. Converges
+/// if the spectral radius of I − A is below 1. One product an iteration, at constant memory; right also for
 /// operators that mix samples.
 struct Neumann {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is one product

@@ -13,8 +13,8 @@ enum class Structure : std::uint8_t { General, PositiveDefinite /**< symmetric, 
 
 /// A batch of square matrices, one a sample, given by its product with a batch of vectors.
 ///
-/// Vectors are tensors `[B, …]`; the matrix of a sample acts on its numbers in row-major order. Products must be
-/// linear and must not edit their argument.
+/// Vectors are tensors `[B, …]`; the matrix of a sample acts on its numbers in row-major order. Products must
+/// be linear and must not edit their argument.
 struct LinearOperator {
   /// v ↦ A v, or v ↦ P v where A = I − P.
   Map product;
@@ -26,8 +26,8 @@ struct LinearOperator {
   at::Tensor mv(const at::Tensor& v) const;
 };
 
-/// The matrices of `a` as `[B, N, N]` for vectors shaped and typed like `like`. Cost: N products, B·N² numbers.
-/// Right only if the samples do not mix, as in every operator described above.
+/// The matrices of `a` as `[B, N, N]` for vectors shaped and typed like `like`. Cost: N products, B·N²
+/// numbers. Right only if the samples do not mix, as in every operator described above.
 at::Tensor to_dense(const LinearOperator& a, const at::Tensor& like);
 
 }  // namespace stillpoint

@@ -17,8 +17,8 @@ namespace stillpoint {
 /// ‖b − A x‖ ≤ absolute + relative · ‖b‖. The residual it reports is a true one, b − A x, not a recurrence's.
 /// Gradients are off when it is called. `tolerance` comes resolved.
 template <class S>
-concept LinearSolverType = std::copyable<S> && requires(const S& solver, const LinearOperator& a,
-                                                        const at::Tensor& b, const Tolerance& tolerance) {
+concept LinearSolverType = std::copyable<S> &&
+    requires(const S& solver, const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance) {
   { solver.solve(a, b, b, tolerance) } -> std::same_as<Solution<at::Tensor>>;
 };
 
@@ -26,10 +26,10 @@ concept LinearSolverType = std::copyable<S> && requires(const S& solver, const L
 class LinearSolver {
  public:
   template <class S>
-    requires(!std::same_as<S, LinearSolver> && LinearSolverType<S>)
-  LinearSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
-      : solve_([solver = std::move(solver)](const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                            const Tolerance& tolerance) {
+  requires(!std::same_as<S, LinearSolver> && LinearSolverType<S>)
+      LinearSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
+      : solve_([solver = std::move(solver)](const LinearOperator& a, const at::Tensor& b,
+                                            const at::Tensor& x0, const Tolerance& tolerance) {
           return solver.solve(a, b, x0, tolerance);
         }) {}
 

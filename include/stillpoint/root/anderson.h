@@ -10,9 +10,9 @@ namespace stillpoint {
 /// residuals, combined alike, are smallest. One evaluation an iteration; memory for 2 · `memory` states.
 /// (Anderson 1965; Walker, Ni 2011.)
 ///
-/// A step that made the residual of a sample grow is undone for it: a plain step from its best iterate follows,
-/// and if that grows too, f does not contract there and growth is accepted from then on. So on a contraction it
-/// does not need more evaluations than Picard.
+/// A step that made the residual of a sample grow is undone for it: a plain step from its best iterate
+/// follows, and if that grows too, f does not contract there and growth is accepted from then on. So on a
+/// contraction it does not need more evaluations than Picard.
 struct Anderson {
   static constexpr const char* name = "Anderson";
   std::int64_t memory = 5;  ///< in [1, 32]: evaluations remembered

@@ -9,8 +9,8 @@
 
 namespace stillpoint {
 
-/// The map of a problem as solvers and gradient rules see it: counts evaluations, and throws if what comes back
-/// differs from the argument in shape, dtype or device, or if the argument was edited in place.
+/// The map of a problem as solvers and gradient rules see it: counts evaluations, and throws if what comes
+/// back differs from the argument in shape, dtype or device, or if the argument was edited in place.
 class CheckedMap {
  public:
   /// `name` is what error messages call the map.

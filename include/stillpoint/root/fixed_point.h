@@ -16,28 +16,29 @@ namespace stillpoint {
 struct FixedPointOptions {
   FixedPointSolver solver = Anderson{};
   GradientRule gradient = ImplicitGradient{};
-  Tolerance tolerance = {};            ///< of f(z) − z, relative to z; defaults by dtype
-  std::int64_t max_iterations = 200;   ///< ≥ 0, in steps from z0
+  Tolerance tolerance = {};           ///< of f(z) − z, relative to z; defaults by dtype
+  std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
   OnFailure on_failure = OnFailure::Warn;
 };
 
-/// Finds z with z = f(z) for each sample of a batch, starting at `z0` (`[B, …]`, floating point), and attaches its
-/// derivatives with respect to everything that f captured. Nothing needs to be listed.
+/// Finds z with z = f(z) for each sample of a batch, starting at `z0` (`[B, …]`, floating point), and
+/// attaches its derivatives with respect to everything that f captured. Nothing needs to be listed.
 ///
-/// What comes back has the shape, dtype and device of z0, and is for each sample the iterate that converged, or
-/// else its best. A sample that fails (NaN, say) leaves the others as they are, bit by bit. If gradients are off,
-/// or f captured nothing that requires one, it is a constant.
+/// What comes back has the shape, dtype and device of z0, and is for each sample the iterate that converged,
+/// or else its best. A sample that fails (NaN, say) leaves the others as they are, bit by bit. If gradients
+/// are off, or f captured nothing that requires one, it is a constant.
 ///
-/// Errors: a c10::Error naming the argument if z0 is not a floating-point tensor with a batch dimension, if an
-/// option is out of range, or if f changes shape, dtype or device or edits its argument in place. What f
+/// Errors: a c10::Error naming the argument if z0 is not a floating-point tensor with a batch dimension, if
+/// an option is out of range, or if f changes shape, dtype or device or edits its argument in place. What f
 /// throws passes through. Not converging is data, in `stats.status`; see `on_failure`.
 ///
-/// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the iterations.
-/// If the backward pass creates a graph, f is called again there: what it captured by reference must live till then.
+/// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the
+/// iterations. If the backward pass creates a graph, f is called again there: what it captured by reference
+/// must live till then.
 Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options = {});
 
-/// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device. Norms are taken over
-/// all numbers of a sample together.
+/// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device. Norms are taken
+/// over all numbers of a sample together.
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options = {});
 

@@ -33,8 +33,8 @@ concept GradientRuleType = std::copyable<G> && requires(const G& rule, FixedPoin
 class GradientRule {
  public:
   template <class G>
-    requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
-  GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
+  requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
+      GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
       : differentiate_([rule = std::move(rule)](FixedPointProblem& p) { return rule.differentiate(p); }) {}
 
   at::Tensor differentiate(FixedPointProblem& problem) const { return differentiate_(problem); }

@@ -4,9 +4,9 @@
 
 namespace stillpoint {
 
-/// Newton's method on f(z) − z, with the Jacobian of each sample written out and factorized: N Jacobian products,
-/// B·N² numbers and O(B·N³) operations an iteration for samples of width N. Quadratic convergence. Samples must
-/// not mix in f.
+/// Newton's method on f(z) − z, with the Jacobian of each sample written out and factorized: N Jacobian
+/// products, B·N² numbers and O(B·N³) operations an iteration for samples of width N. Quadratic convergence.
+/// Samples must not mix in f.
 ///
 /// A step is halved, sample by sample, until it decreases the residual (Armijo, factor 1e-4, at most
 /// `max_halvings` times); where the Jacobian is singular a plain step is tried.

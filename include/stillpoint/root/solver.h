@@ -12,21 +12,21 @@
 
 namespace stillpoint {
 
-/// A type that finds `z = f(z)`. It proposes iterates, starting with `z0`, and shows each one with its residual
-/// to the monitor until that says that nobody needs another step. Gradients are off when it is called;
-/// `z0` is contiguous `[B, …]`. See docs/extending.md.
+/// A type that finds `z = f(z)`. It proposes iterates, starting with `z0`, and shows each one with its
+/// residual to the monitor until that says that nobody needs another step. Gradients are off when it is
+/// called; `z0` is contiguous `[B, …]`. See docs/extending.md.
 template <class S>
-concept FixedPointSolverType =
-    std::copyable<S> && requires(const S& solver, const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) {
-      solver.solve(f, z0, monitor);
-    };
+concept FixedPointSolverType = std::copyable<S> &&
+    requires(const S& solver, const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) {
+  solver.solve(f, z0, monitor);
+};
 
 /// Any fixed-point solver: `Anderson{.memory = 6}`, …, or a type of the user's own.
 class FixedPointSolver {
  public:
   template <class S>
-    requires(!std::same_as<S, FixedPointSolver> && FixedPointSolverType<S>)
-  FixedPointSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
+  requires(!std::same_as<S, FixedPointSolver> && FixedPointSolverType<S>) FixedPointSolver(
+      S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
       : held_(std::move(solver)), name_(name_of<S>()), solve_(&call<S>) {}
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {

@@ -4,9 +4,10 @@
 
 namespace stillpoint {
 
-/// Differentiates the iteration itself, by recording every step. The exact derivative of what was computed, to
-/// any order, in z0 too; memory grows with the iterations. Goes with Picard. Each sample stops at the iterate
-/// that converged, as it does without gradients; a sample that did not converge returns its last iterate.
+/// Differentiates the iteration itself, by recording every step. The exact derivative of what was computed,
+/// to any order, in z0 too; memory grows with the iterations. Goes with Picard. Each sample stops at the
+/// iterate that converged, as it does without gradients; a sample that did not converge returns its last
+/// iterate.
 struct UnrolledGradient {
   at::Tensor differentiate(FixedPointProblem& problem) const;
 };
