@@ -1,0 +1,82 @@
+#include "support/variants.h"
+
+namespace stillpoint::test {
+namespace {
+
+Tolerance tight(torch::Dtype dtype) {
+  if (dtype == torch::kFloat) return {.relative = 2e-6, .absolute = 1e-6};
+  return {.relative = 2e-14, .absolute = 1e-13};
+}
+
+}  // namespace
+
+FixedPointOptions Variant::options(torch::Dtype dtype) const {
+  const Tolerance linear = {.relative = dtype == torch::kFloat ? 2e-6 : 1e-13, .absolute = 0.0};
+  return {.solver = solver,
+          .gradient = gradient(linear),
+          .tolerance = tight(dtype),
+          .max_iterations = 1000,
+          .on_failure = OnFailure::Throw};
+}
+
+Variant implicit_variant(std::string name, FixedPointSolver solver, LinearSolver linear) {
+  const auto rule = [linear](const Tolerance& tolerance) -> GradientRule {
+    return ImplicitGradient{.linear_solver = linear, .tolerance = tolerance, .transposed_jacobian = {}};
+  };
+  return {std::move(name), std::move(solver), rule};
+}
+
+Variant rule_variant(std::string name, FixedPointSolver solver, GradientRule rule) {
+  return {std::move(name), std::move(solver), [rule](const Tolerance&) { return rule; }};
+}
+
+std::vector<Variant> exact_variants() {
+  return {implicit_variant("Picard, implicit", Picard{}), implicit_variant("Anderson, implicit", Anderson{}),
+          implicit_variant("Newton, implicit", Newton{}),
+          rule_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
+          rule_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4})};
+}
+
+std::vector<Variant> linear_solver_variants() {
+  return {implicit_variant("Neumann", Anderson{}, Neumann{}),
+          implicit_variant("Gmres", Anderson{}, Gmres{}),
+          implicit_variant("Gmres, restarted", Anderson{}, Gmres{.restart = 3}),
+          implicit_variant("BiCgStab", Anderson{}, BiCgStab{}),
+          implicit_variant("DenseLu", Anderson{}, DenseLu{}),
+          implicit_variant("Automatic", Anderson{}, AutomaticLinearSolver{}),
+          implicit_variant("Automatic, dense", Anderson{}, AutomaticLinearSolver{.patience = 0}),
+          implicit_variant("Automatic, Krylov", Anderson{},
+                           AutomaticLinearSolver{.patience = 2, .dense_width = 0})};
+}
+
+Solve Solve::by_loop(int steps) {
+  Solve solve;
+  solve.steps_ = steps;
+  return solve;
+}
+
+Solve Solve::by(FixedPointOptions options) {
+  Solve solve;
+  solve.options_ = std::move(options);
+  return solve;
+}
+
+Tensor Solve::operator()(const Map& f, const Tensor& z0) const {
+  if (options_) return fixed_point(f, z0, *options_).value;
+  Tensor z = z0;
+  for (int i = 0; i < steps_; ++i) {
+    const Tensor next = f(z);
+    TORCH_CHECK(next.sizes() == z.sizes(), "the loop's map changed shape");
+    z = next;
+  }
+  return z;
+}
+
+std::vector<Tensor> Solve::operator()(const TupleMap& f, const std::vector<Tensor>& z0) const {
+  if (options_) return fixed_point(f, z0, *options_).value;
+  std::vector<Tensor> z = z0;
+  for (int i = 0; i < steps_; ++i) z = f(z);
+  return z;
+}
+
+}  // namespace stillpoint::test
