@@ -1,5 +1,6 @@
-// A solver, a gradient rule and a linear solver of the user's own: types with the right member function, passed
-// where the library's would be. The map acts on each number by itself, z = a cos z, which all three make use of.
+// A solver, a gradient rule and a linear solver of the user's own: types with the right member function,
+// passed where the library's would be. The map acts on each number by itself, z = a cos z, which all three
+// make use of.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>
@@ -29,8 +30,8 @@ struct Aitken {
   }
 };
 
-/// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only, as the
-/// slope is taken for a constant.
+/// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only, as
+/// the slope is taken for a constant.
 struct DiagonalGradient {
   Tensor differentiate(sp::FixedPointProblem& problem) const {
     const auto z = problem.solve();
@@ -40,7 +41,8 @@ struct DiagonalGradient {
   }
 };
 
-/// Damped fixed-point iteration x ← x + damping (b − A x). Unlike the undamped one it converges where f' < −1.
+/// Damped fixed-point iteration x ← x + damping (b − A x). Unlike the undamped one it converges where f' <
+/// −1.
 struct DampedNeumann {
   double damping = 0.5;
 
@@ -57,10 +59,11 @@ struct DampedNeumann {
       }
       x = x + damping * (b - ax);
     }
-    sp::Solution<Tensor> solution{monitor.best(), {.method = "damped Neumann"}};
-    monitor.write(solution.stats);
-    solution.stats.evaluations = monitor.steps() + 1;
-    return solution;
+    sp::Stats stats;
+    stats.method = "damped Neumann";
+    stats.evaluations = monitor.steps() + 1;
+    monitor.write(stats);
+    return {monitor.best(), stats};
   }
 };
 

@@ -1,5 +1,5 @@
-// A hand-made Jacobian product for speed. The layer is f(z) = tanh(x + z W), so Jᵀu = (u (1 − z²)) Wᵀ, and at the
-// solution f(z) = z: what the recorded product works out from a graph is two tensor operations.
+// A hand-made Jacobian product for speed. The layer is f(z) = tanh(x + z W), so Jᵀu = (u (1 − z²)) Wᵀ, and at
+// the solution f(z) = z: what the recorded product works out from a graph is two tensor operations.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>
@@ -54,8 +54,8 @@ int main() {
   const int by_hand_products = products;
   const double difference = ((layer.weight.grad() - expected).norm() / expected.norm()).item<double>();
 
-  std::printf("forward evaluations: %ld recorded, %ld by hand\n", static_cast<long>(expected_stats.evaluations),
-              static_cast<long>(stats.evaluations));
+  std::printf("forward evaluations: %ld recorded, %ld by hand\n",
+              static_cast<long>(expected_stats.evaluations), static_cast<long>(stats.evaluations));
   std::printf("backward products:   %ld recorded, %d by hand\n",
               static_cast<long>(expected_stats.backward->evaluations), by_hand_products);
   std::printf("relative difference of the gradients: %.1e\n", difference);

@@ -31,7 +31,9 @@ int main() {
   const double step = 1e-5;
   const auto differences = (slope(x + step * v) - slope(x - step * v)) / (2 * step);
 
-  std::cout << "through a fixed point, H v =\n" << through << "\nby finite differences\n" << differences << '\n';
+  std::cout << "through a fixed point, H v =\n"
+            << through << "\nby finite differences\n"
+            << differences << '\n';
   const bool right = torch::equal(product, 2 * v) && torch::allclose(through, differences, 1e-5, 1e-8);
   return right ? 0 : 1;
 }

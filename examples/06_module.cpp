@@ -1,5 +1,5 @@
-// The layer as a LibTorch module: points in a disk are told from those in the ring around it by a network with one
-// implicit layer, which is trained, saved and loaded.
+// The layer as a LibTorch module: points in a disk are told from those in the ring around it by a network
+// with one implicit layer, which is trained, saved and loaded.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>
@@ -11,7 +11,7 @@ namespace sp = stillpoint;
 using torch::Tensor;
 
 struct CellImpl : torch::nn::Cloneable<CellImpl> {
-  explicit CellImpl(std::int64_t width) : width(width) { CellImpl::reset(); }
+  explicit CellImpl(std::int64_t size) : width(size) { CellImpl::reset(); }
   void reset() override { linear = register_module("linear", torch::nn::Linear(width, width)); }
   Tensor forward(const Tensor& z, const Tensor& x) { return torch::tanh(linear(z) + x); }
 
