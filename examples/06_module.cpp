@@ -10,22 +10,26 @@
 namespace sp = stillpoint;
 using torch::Tensor;
 
+/// tanh(z W + x), where W is scaled to a norm of at most 0.9: a contraction, whatever training does to the
+/// weight, so that there is one fixed point.
 struct CellImpl : torch::nn::Cloneable<CellImpl> {
   explicit CellImpl(std::int64_t size) : width(size) { CellImpl::reset(); }
-  void reset() override { linear = register_module("linear", torch::nn::Linear(width, width)); }
-  Tensor forward(const Tensor& z, const Tensor& x) { return torch::tanh(linear(z) + x); }
+  void reset() override { weight = register_parameter("weight", 0.1 * torch::randn({width, width})); }
+  Tensor forward(const Tensor& z, const Tensor& x) {
+    return torch::tanh(torch::mm(z, weight * (0.9 / weight.norm().clamp_min(0.9))) + x);
+  }
 
   std::int64_t width;
-  torch::nn::Linear linear{nullptr};
+  Tensor weight;
 };
 TORCH_MODULE(Cell);
 
 struct NetImpl : torch::nn::Module {
-  Tensor forward(const Tensor& points) { return out(layer(in(points))); }
+  Tensor forward(const Tensor& points) { return read(layer(embed(points))); }
 
-  torch::nn::Linear in = register_module("in", torch::nn::Linear(2, 16));
+  torch::nn::Linear embed = register_module("embed", torch::nn::Linear(2, 16));
   sp::nn::FixedPoint layer = register_module("layer", sp::nn::FixedPoint(torch::nn::AnyModule(Cell(16))));
-  torch::nn::Linear out = register_module("out", torch::nn::Linear(16, 2));
+  torch::nn::Linear read = register_module("read", torch::nn::Linear(16, 2));
 };
 TORCH_MODULE(Net);
 
