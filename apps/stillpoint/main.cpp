@@ -1,0 +1,85 @@
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "interrupt.h"
+#include "train.h"
+#include "user_error.h"
+#include "variants.h"
+
+namespace {
+
+namespace app = stillpoint::app;
+
+constexpr int kFailure = 1;
+constexpr int kUserError = 2;
+constexpr int kInterrupted = 130;
+
+int fail(int status, const std::string& message) {
+  std::cout.flush();
+  fmt::print(stderr, "stillpoint: {}\n", message.substr(0, message.find('\n')));
+  return status;
+}
+
+void add_train_options(CLI::App& command, app::TrainOptions& options) {
+  command.add_option("--variants", options.variants, "Variants to train (default: all, or those of --load)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(app::variant_names()));
+  command.add_option("--data", options.data, "Directory with the four IDX files of MNIST, gzipped or not")
+      ->type_name("DIR");
+  command.add_option("--epochs", options.epochs, "Epochs to train; 0 only evaluates")
+      ->check(CLI::Range(0, 100000));
+  command.add_option("--seed", options.seed, "Seed of the weights and of the order of images (default: 1)");
+  command.add_option("--threads", options.threads, "Threads (default: one a core)")
+      ->check(CLI::Range(1, 4096));
+  command.add_option("--device", options.device, "cpu, cuda or cuda:N");
+  command.add_option("--report", options.report, "Write what was found as JSON")->type_name("FILE.json");
+  command.add_option("--plot", options.plot, "Draw test errors and residuals")
+      ->type_name("FILE.svg|FILE.png");
+  command.add_option("--save", options.save, "Write a checkpoint after each epoch")->type_name("FILE");
+  command.add_option("--load", options.load, "Continue from a checkpoint")->type_name("FILE");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  app::TrainOptions options;
+  options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  options.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+
+  CLI::App program("Implicit layers, trained on real images. Without a command: train.", "stillpoint");
+  program.option_defaults()->always_capture_default();
+  program.require_subcommand(0, 1);
+  auto* command =
+      program.add_subcommand("train", "Train z* = tanh(W z* + x) once for each variant, and compare");
+  command->option_defaults()->always_capture_default();
+  add_train_options(*command, options);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return program.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return fail(kUserError, fmt::format("{}; see stillpoint train --help", error.what()));
+  }
+
+  try {
+    app::catch_interrupts();
+    app::train(options);
+    return 0;
+  } catch (const app::Interrupted&) {
+    return fail(kInterrupted,
+                options.save.empty() ? "interrupted" : "interrupted; the finished epochs are saved");
+  } catch (const app::UserError& error) {
+    return fail(kUserError, error.what());
+  } catch (const c10::Error& error) {
+    return fail(kFailure, error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return fail(kFailure, error.what());
+  }
+}

@@ -1,0 +1,111 @@
+#include "report.h"
+
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace stillpoint::app {
+namespace {
+
+using nlohmann::json;
+
+json or_null(const std::optional<double>& number) { return number ? json(*number) : json(nullptr); }
+
+std::optional<double> optional_number(const json& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
+
+/// JSON has no NaN: it was written as null.
+double number(const json& value) {
+  return optional_number(value).value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+json to_json(const Epoch& epoch) {
+  const auto& [epoch_number, train, test] = epoch;
+  return {{"epoch", epoch_number},
+          {"train_error", train.error},
+          {"train_loss", train.loss},
+          {"forward_iterations", train.iterations},
+          {"backward_iterations", or_null(train.backward_iterations)},
+          {"unconverged", train.unconverged},
+          {"backward_unconverged", train.backward_unconverged},
+          {"seconds", train.seconds},
+          {"test_error", test.error},
+          {"test_loss", test.loss},
+          {"test_iterations", test.iterations},
+          {"test_unconverged", test.unconverged},
+          {"test_seconds", test.seconds}};
+}
+
+Epoch epoch_from_json(const json& object) {
+  Epoch epoch{.number = object.at("epoch").get<std::int64_t>(), .train = {}, .test = {}};
+  epoch.train = {.error = number(object.at("train_error")),
+                 .loss = number(object.at("train_loss")),
+                 .iterations = number(object.at("forward_iterations")),
+                 .backward_iterations = optional_number(object.at("backward_iterations")),
+                 .unconverged = object.at("unconverged").get<std::int64_t>(),
+                 .backward_unconverged = object.at("backward_unconverged").get<std::int64_t>(),
+                 .seconds = number(object.at("seconds"))};
+  epoch.test = {.error = number(object.at("test_error")),
+                .loss = number(object.at("test_loss")),
+                .iterations = number(object.at("test_iterations")),
+                .backward_iterations = std::nullopt,
+                .unconverged = object.at("test_unconverged").get<std::int64_t>(),
+                .seconds = number(object.at("test_seconds"))};
+  return epoch;
+}
+
+json to_json(const VariantResult& result) {
+  return {{"name", result.name},
+          {"test_error", result.test_error},
+          {"train_error", or_null(result.train_error)},
+          {"forward_iterations", result.forward_iterations},
+          {"backward_iterations", or_null(result.backward_iterations)},
+          {"seconds_per_epoch", or_null(result.seconds_per_epoch)},
+          {"peak_bytes", result.peak_bytes},
+          {"gradient_error", or_null(result.gradient_error)},
+          {"epochs", epochs_to_json(result.epochs)}};
+}
+
+std::string compiler() {
+#ifdef __clang__
+  return __VERSION__;
+#else
+  return fmt::format("GCC {}", __VERSION__);
+#endif
+}
+
+}  // namespace
+
+json make_report(const std::vector<VariantResult>& results, std::uint64_t seed, const std::string& command) {
+  auto variants = json::array();
+  for (const auto& result : results) {
+    variants.push_back(to_json(result));
+  }
+  return {{"variants", std::move(variants)},
+          {"seed", seed},
+          {"command", command},
+          {"versions",
+           {{"stillpoint", STILLPOINT_VERSION}, {"libtorch", TORCH_VERSION}, {"compiler", compiler()}}}};
+}
+
+json epochs_to_json(const std::vector<Epoch>& epochs) {
+  auto list = json::array();
+  for (const auto& epoch : epochs) {
+    list.push_back(to_json(epoch));
+  }
+  return list;
+}
+
+std::vector<Epoch> epochs_from_json(const json& list) {
+  std::vector<Epoch> epochs;
+  for (const auto& epoch : list) {
+    epochs.push_back(epoch_from_json(epoch));
+  }
+  return epochs;
+}
+
+}  // namespace stillpoint::app

@@ -1,0 +1,27 @@
+#include "results.h"
+
+#include <utility>
+
+namespace stillpoint::app {
+
+VariantResult summarize(std::string name, std::vector<Epoch> epochs, const Pass& test) {
+  VariantResult result;
+  result.name = std::move(name);
+  result.test_error = test.error;
+  result.forward_iterations = test.iterations;
+  if (!epochs.empty()) {
+    const auto& last = epochs.back().train;
+    result.train_error = last.error;
+    result.forward_iterations = last.iterations;
+    result.backward_iterations = last.backward_iterations;
+    double seconds = 0;
+    for (const auto& epoch : epochs) {
+      seconds += epoch.train.seconds;
+    }
+    result.seconds_per_epoch = seconds / static_cast<double>(epochs.size());
+  }
+  result.epochs = std::move(epochs);
+  return result;
+}
+
+}  // namespace stillpoint::app

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stillpoint::app {
+
+/// Means over one pass through the training or test images.
+struct Pass {
+  double error = 0;                           ///< fraction of images with the wrong label
+  double loss = 0;                            ///< cross entropy, in nats
+  double iterations = 0;                      ///< of the forward solve, a sample
+  std::optional<double> backward_iterations;  ///< empty in a test, and where the gradient solves no system
+  std::int64_t unconverged = 0;               ///< samples whose forward solve did not reach the tolerance
+  std::int64_t backward_unconverged = 0;      ///< the same of the backward solve
+  double seconds = 0;
+};
+
+struct Epoch {
+  std::int64_t number = 1;  ///< from 1
+  Pass train;
+  Pass test;
+};
+
+/// What the last table and the report say of one variant. Fields are empty where nothing was trained.
+struct VariantResult {
+  std::string name;
+  double test_error = 0;
+  std::optional<double> train_error;          ///< in the last epoch, while it trained
+  double forward_iterations = 0;              ///< in the last epoch, while it trained, or else in the test
+  std::optional<double> backward_iterations;  ///< in the last epoch
+  std::optional<double> seconds_per_epoch;    ///< of training, without the test
+  std::int64_t peak_bytes = 0;                ///< of tensors, during one training step with the final weights
+  std::optional<double> gradient_error;       ///< empty if the reference itself does not converge
+  std::vector<Epoch> epochs;
+};
+
+/// Sums up the epochs of a variant; `test` is of the final weights.
+VariantResult summarize(std::string name, std::vector<Epoch> epochs, const Pass& test);
+
+}  // namespace stillpoint::app
