@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/rows.h"
 
@@ -27,8 +28,29 @@ Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t 
       residual_(batch, std::numeric_limits<double>::quiet_NaN()),
       iterations_(batch, 0) {}
 
-bool Monitor::update(const at::Tensor& z, const RowNorms& norms) {
+// The usual case, without a branch a sample: all are running, all improve, none converges.
+bool Monitor::advances_together(const RowNorms& norms) const {
+  if (!all_running() || steps_ == 0) return false;
+  const std::size_t batch = running_.size();
+  const double absolute = *tolerance_.absolute;
+  const double relative = *tolerance_.relative;
+  int exceptions = 0;
+  for (std::size_t b = 0; b < batch; ++b) {
+    const double r = norms.residual[b];
+    exceptions |=
+        static_cast<int>(!(r < residual_[b])) | static_cast<int>(!(r > absolute + relative * norms.scale[b]));
+  }
+  return exceptions == 0;
+}
+
+bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
+  if (advances_together(norms)) {
+    residual_ = norms.residual;
+    best_ = std::move(z);
+    owns_best_ = false;
+    return steps_ < max_iterations_;
+  }
   const std::int64_t batch = static_cast<std::int64_t>(running_.size());
   const double absolute = *tolerance_.absolute;
   const double relative = *tolerance_.relative;
@@ -40,7 +62,6 @@ bool Monitor::update(const at::Tensor& z, const RowNorms& norms) {
     if (!running_[b]) continue;
     const double r = norms.residual[b];
     const bool converged = r <= absolute + relative * norms.scale[b];
-    iterations_[b] = steps_;
     if (converged || steps_ == 0 || r < residual_[b] || (std::isnan(residual_[b]) && !std::isnan(r))) {
       residual_[b] = r;
       improved_[b] = 1;
@@ -50,19 +71,20 @@ bool Monitor::update(const at::Tensor& z, const RowNorms& norms) {
     if (converged || non_finite_[b] == kNonFinitePatience) {
       status_[b] = converged ? Status::Converged : Status::NonFinite;
       finishing_[b] = 1;
+      iterations_[b] = steps_;
     }
     finishes += finishing_[b];
   }
-  keep_best(z, improvements);
+  keep_best(std::move(z), improvements);
   if (finishes > 0) finish(finishes);
   return running_count_ > 0 && steps_ < max_iterations_;
 }
 
 // The iterate itself is kept while all running samples improve together, which costs nothing; rows are copied
 // only from the moment that some do not.
-void Monitor::keep_best(const at::Tensor& z, std::int64_t improvements) {
+void Monitor::keep_best(at::Tensor z, std::int64_t improvements) {
   if (improvements == running_count_) {
-    best_ = z;
+    best_ = std::move(z);
     owns_best_ = false;
   } else if (improvements > 0) {
     if (!owns_best_) best_ = best_.clone();
@@ -100,6 +122,9 @@ void Monitor::write(Stats& stats) const {
   stats.status = status_;
   stats.residual = residual_;
   stats.iterations = iterations_;
+  for (std::size_t b = 0; b < running_.size(); ++b) {
+    if (running_[b]) stats.iterations[b] = steps_;
+  }
 }
 
 }  // namespace stillpoint

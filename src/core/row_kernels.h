@@ -4,25 +4,42 @@
 
 namespace stillpoint::detail {
 
-/// The arithmetic of the solvers on one sample, a row of n contiguous numbers, each in one pass. Sums are
-/// taken in T over blocks and in double over the blocks.
+/// The arithmetic of the solvers on samples, rows of `width` contiguous numbers, each in one pass. Sums are
+/// taken in T over blocks of 1024 numbers a lane, and in double over the blocks.
 template <class T>
 struct RowKernels {
-  /// sums = {Σ (f − z)², Σ z²}
-  void (*difference_squares)(const T* z, const T* f, std::int64_t n, double* sums);
+  /// residual[b] = Σ (f − z)², scale[b] = Σ z² for each of the rows.
+  void (*difference_squares)(const T* z, const T* f, std::int64_t rows, std::int64_t width, double* residual,
+                             double* scale);
   /// out = z + damping (f − z)
   void (*damp)(const T* z, const T* f, T damping, std::int64_t n, T* out);
-  /// difference = f − z, copy = f; returns Σ z²
-  double (*store_difference)(const T* z, const T* f, std::int64_t n, T* difference, T* copy);
-  /// out = p + g; returns Σ (out − u)²
-  double (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t n, T* out);
-  /// out[j] = Σ_i basis[j·stride + i] w[i] for j < count
-  void (*dots)(const T* basis, std::int64_t stride, std::int64_t count, const T* w, std::int64_t n,
+  /// out = p + g, change[b] = Σ (out − u)² for each of the rows.
+  void (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t rows, std::int64_t width, T* out,
+                          double* change);
+  /// For one row: difference = f − z, copy = f; returns Σ z².
+  double (*store_difference)(const T* z, const T* f, std::int64_t width, T* difference, T* copy);
+  /// For one row: out[j] = Σ_i basis[j·stride + i] w[i] for j < count.
+  void (*dots)(const T* basis, std::int64_t stride, std::int64_t count, const T* w, std::int64_t width,
                double* out);
-  /// w[i] += Σ_j coefficients[j] basis[j·stride + i] for j < count
+  /// For one row: out[i] = base[i] + Σ_j coefficients[j] basis[j·stride + i] for j < count; base may be null
+  /// (zero) or out.
   void (*combine)(const T* basis, std::int64_t stride, std::int64_t count, const double* coefficients,
-                  std::int64_t n, T* w);
+                  std::int64_t width, const T* base, T* out);
 };
+
+/// How many samples `MixWeights` treats at once.
+constexpr std::int64_t kLanes = 8;
+
+/// For kLanes samples: the weights α that minimize ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j =
+/// 1, from gram[(i · memory + j) · kLanes + lane] = r_i · r_j (for j ≤ i) and inverse_norms[j · kLanes +
+/// lane] = 1 / ‖r_j‖, which is zero where a lane has no r_j; that gives a zero weight. Where the problem is
+/// not solvable in floating point the weights are not finite. The Gram matrix is scaled to unit diagonal and
+/// factorized as L D Lᵀ.
+using MixWeights = void (*)(const double* gram, const double* inverse_norms, std::int64_t memory,
+                            double regularization, double* weights);
+constexpr std::int64_t kMaxMemory = 32;
+
+MixWeights mix_weights();
 
 /// The kernels for this processor; T is float or double.
 template <class T>

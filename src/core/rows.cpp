@@ -3,6 +3,7 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorIndexing.h>
+#include <ATen/TensorOperators.h>
 
 #include <cmath>
 #include <cstring>
@@ -38,20 +39,9 @@ at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
   return norm == Norm::Euclidean ? sums : sums.div(std::sqrt(static_cast<double>(rows.size(1))));
 }
 
-template <class T>
-void kernel_residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
-  const auto& kernels = row_kernels<T>();
-  const std::int64_t batch = z.size(0);
-  const std::int64_t width = row_width(z);
-  const T* zp = z.data_ptr<T>();
-  const T* fp = fz.data_ptr<T>();
-  const double factor = scale_norm(1.0, norm, width);
-  for (std::int64_t b = 0; b < batch; ++b) {
-    double sums[2];
-    kernels.difference_squares(zp + b * width, fp + b * width, width, sums);
-    norms.residual[b] = factor * std::sqrt(sums[0]);
-    norms.scale[b] = factor * std::sqrt(sums[1]);
-  }
+// Sums of squares of rows to norms.
+void to_norms(std::vector<double>& sums, double unit) {
+  for (double& sum : sums) sum = unit * std::sqrt(sum);
 }
 
 }  // namespace
@@ -125,18 +115,14 @@ at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::T
     return out;
   }
   at::Tensor out = at::empty_like(p);
-  const std::int64_t batch = p.size(0);
   const std::int64_t width = row_width(p);
-  change.resize(batch);
+  change.resize(p.size(0));
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "add_and_compare", [&] {
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const std::int64_t at = b * width;
-      const double sum = row_kernels<scalar_t>().add_and_compare(
-          p.data_ptr<scalar_t>() + at, g.data_ptr<scalar_t>() + at, u.data_ptr<scalar_t>() + at, width,
-          out.data_ptr<scalar_t>() + at);
-      change[b] = scale_norm(std::sqrt(sum), norm, width);
-    }
+    row_kernels<scalar_t>().add_and_compare(p.data_ptr<scalar_t>(), g.data_ptr<scalar_t>(),
+                                            u.data_ptr<scalar_t>(), p.size(0), width,
+                                            out.data_ptr<scalar_t>(), change.data());
   });
+  to_norms(change, scale_norm(1.0, norm, width));
   return out;
 }
 
@@ -146,8 +132,15 @@ void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNor
   norms.residual.resize(z.size(0));
   norms.scale.resize(z.size(0));
   if (detail::has_row_kernels(z) && norm != Norm::Maximum) {
-    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "residual_norms",
-                               [&] { detail::kernel_residual_norms<scalar_t>(z, fz, norm, norms); });
+    const std::int64_t width = detail::row_width(z);
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "residual_norms", [&] {
+      detail::row_kernels<scalar_t>().difference_squares(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
+                                                         z.size(0), width, norms.residual.data(),
+                                                         norms.scale.data());
+    });
+    const double unit = detail::scale_norm(1.0, norm, width);
+    detail::to_norms(norms.residual, unit);
+    detail::to_norms(norms.scale, unit);
     return;
   }
   const std::vector<double> both =

@@ -25,7 +25,7 @@ class Forecast {
   bool promising(const Monitor& monitor, const RowNorms& norms) {
     double worst = 0.0;
     for (std::size_t b = 0; b < norms.residual.size(); ++b) {
-      if (!monitor.running(b)) continue;
+      if (!monitor.running(b) || !std::isfinite(norms.residual[b])) continue;  // a failure says nothing
       const double target = *tolerance_.absolute + *tolerance_.relative * norms.scale[b];
       worst = std::max(worst, std::log(norms.residual[b] / target));
     }
@@ -49,37 +49,55 @@ void add_effort(Stats& stats, const Stats& earlier) {
   for (std::size_t b = 0; b < stats.iterations.size(); ++b) stats.iterations[b] += earlier.iterations[b];
 }
 
-// Solves for the samples that `cheap` did not, and leaves the others as they are, bit by bit.
+// `first` for the samples that it solved, bit by bit, else `second`.
+at::Tensor first_where_solved(const Stats& first_stats, const at::Tensor& first, const at::Tensor& second) {
+  std::vector<std::uint8_t> solved;
+  for (const Status status : first_stats.status) solved.push_back(status == Status::Converged);
+  return detail::select_rows(solved, first, second);
+}
+
+// Solves for the samples that `cheap` did not.
 Solution<at::Tensor> solve_rest(const LinearSolver& solver, const LinearOperator& a, const at::Tensor& b,
                                 const Tolerance& tolerance, const Solution<at::Tensor>& cheap) {
-  const std::size_t batch = cheap.stats.status.size();
-  std::vector<std::uint8_t> solved(batch);
-  for (std::size_t i = 0; i < batch; ++i) solved[i] = cheap.stats.status[i] == Status::Converged;
   const at::Tensor zero = at::zeros_like(b);
-  Solution<at::Tensor> rest = solver.solve(a, detail::select_rows(solved, zero, b),
-                                           detail::select_rows(solved, zero, cheap.value), tolerance);
-  rest.value = detail::select_rows(solved, cheap.value, rest.value);
-  for (std::size_t i = 0; i < batch; ++i) {
-    if (solved[i]) rest.stats.iterations[i] = 0;
+  Solution<at::Tensor> rest = solver.solve(a, first_where_solved(cheap.stats, zero, b),
+                                           first_where_solved(cheap.stats, zero, cheap.value), tolerance);
+  rest.value = first_where_solved(cheap.stats, cheap.value, rest.value);
+  for (std::size_t i = 0; i < rest.stats.iterations.size(); ++i) {
+    if (cheap.stats.status[i] == Status::Converged) rest.stats.iterations[i] = 0;
   }
   add_effort(rest.stats, cheap.stats);
   detail::confirm(a, b, tolerance, rest);
   return rest;
 }
 
-// The batch as one system: right where the products mix samples. Its tolerance is relative to the whole of b.
+// Whether vectors that are zero in some samples lead to ones that are not. Both ways between even and odd
+// ones, which finds whatever connects neighbors in some order, too.
+bool mixes_samples(const LinearOperator& a, const at::Tensor& like, Stats& stats) {
+  const at::Tensor numbers = at::arange(1, like.numel() + 1, like.options()).cos().view(like.sizes());
+  for (const std::uint8_t parity : {0, 1}) {
+    std::vector<std::uint8_t> chosen(like.size(0));
+    for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = i % 2 == parity;
+    const at::Tensor zero = at::zeros_like(numbers);
+    const at::Tensor product = a.product(detail::select_rows(chosen, numbers, zero));
+    ++stats.evaluations;
+    if (detail::select_rows(chosen, zero, product).count_nonzero().item<std::int64_t>() > 0) return true;
+  }
+  return false;
+}
+
+// The batch as one system. Its tolerance is relative to the whole of b.
 Solution<at::Tensor> solve_as_one(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                   const Tolerance& tolerance) {
   LinearOperator whole = a;
   whole.product = [&](const at::Tensor& v) { return a.product(v.view(b.sizes())).reshape({1, -1}); };
-  Solution<at::Tensor> solution =
-      Gmres{}.solve(whole, b.reshape({1, -1}), x0.contiguous().view({1, -1}), tolerance);
+  Solution<at::Tensor> solution = Gmres{}.solve(whole, b.reshape({1, -1}), x0.reshape({1, -1}), tolerance);
   Stats& stats = solution.stats;
   solution.value = solution.value.view(b.sizes());
   stats.method = "Gmres on the whole batch";
   stats.status.assign(b.size(0), stats.status[0]);
   stats.iterations.assign(b.size(0), stats.iterations[0]);
-  stats.residual = detail::row_norms(b - a.mv(solution.value), tolerance.norm);
+  stats.residual = detail::row_norms(detail::residual(a, b, solution.value), tolerance.norm);
   ++stats.evaluations;
   return solution;
 }
@@ -103,7 +121,12 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
   Solution<at::Tensor> rest = solve_rest(strong, a, b, tolerance, cheap);
   if (rest.stats.converged() || rest.stats.count(Status::NonFinite) > 0) return rest;
 
-  Solution<at::Tensor> whole = solve_as_one(a, b, cheap.value, tolerance);
+  if (!mixes_samples(a, b, rest.stats)) return rest;
+  Solution<at::Tensor> whole = solve_as_one(a, b, rest.value, tolerance);
+  if (!whole.stats.converged()) {  // mixing was not what failed
+    rest.stats.evaluations += whole.stats.evaluations;
+    return rest;
+  }
   add_effort(whole.stats, rest.stats);
   return whole;
 }

@@ -1,6 +1,7 @@
 #include "stillpoint/linear/bicgstab.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include <limits>
 
@@ -31,12 +32,7 @@ Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& 
   norms.scale = detail::row_norms(b, tolerance.norm);
   const double epsilon = machine_epsilon(b);
 
-  at::Tensor x = x0.defined() ? x0.contiguous() : at::zeros_like(b);
-  at::Tensor r = b;
-  if (x0.defined()) {
-    r = detail::residual(a, b, x);
-    ++stats.evaluations;
-  }
+  auto [x, r] = detail::start_from(a, b, x0, stats);
   at::Tensor shadow = r;
   at::Tensor p = r;
   at::Tensor rho = row_dot(shadow, r);

@@ -18,12 +18,7 @@ Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, con
   RowNorms norms;
   norms.scale = detail::row_norms(b, tolerance.norm);
 
-  at::Tensor x = x0.defined() ? x0.contiguous() : at::zeros_like(b);
-  at::Tensor r = b;
-  if (x0.defined()) {
-    r = detail::residual(a, b, x);
-    ++stats.evaluations;
-  }
+  auto [x, r] = detail::start_from(a, b, x0, stats);
   at::Tensor p = r;
   at::Tensor rr = detail::row_dot(r, r);
   while (true) {

@@ -1,6 +1,7 @@
 #include "stillpoint/linear/dense_lu.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include "core/rows.h"
 #include "linear/vectors.h"

@@ -77,13 +77,13 @@ class KrylovBases {
           column[j] += dots[j];
           dots[j] = -dots[j];
         }
-        kernels.combine(basis, next, k + 1, dots.data(), width_, w);
+        kernels.combine(basis, next, k + 1, dots.data(), width_, w, w);
       }
       double square = 0.0;
       kernels.dots(w, width_, 1, w, width_, &square);
       column[k + 1] = std::sqrt(square);
-      const double rescale = column[k + 1] > 0.0 ? 1.0 / column[k + 1] - 1.0 : 0.0;
-      kernels.combine(w, width_, 1, &rescale, width_, w);
+      const double inverse = column[k + 1] > 0.0 ? 1.0 / column[k + 1] : 1.0;
+      kernels.combine(w, width_, 1, &inverse, width_, nullptr, w);
     }
   }
 
@@ -213,12 +213,7 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
     target[i] = (*tolerance.absolute + *tolerance.relative * norms.scale[i]) / unit;
   }
 
-  at::Tensor x = x0.defined() ? x0.contiguous() : at::zeros_like(b);
-  at::Tensor r = b;
-  if (x0.defined()) {
-    r = detail::residual(a, b, x);
-    ++stats.evaluations;
-  }
+  auto [x, r] = detail::start_from(a, b, x0, stats);
   const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
   const std::int64_t stride = size + 1;
   KrylovBases bases(b, size);

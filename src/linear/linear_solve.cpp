@@ -1,6 +1,7 @@
 #include "stillpoint/linear/linear_solve.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include <utility>
 
@@ -25,6 +26,7 @@ ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structur
 Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
                                   const LinearSolveOptions& options) {
   detail::check_state("b", b);
+  TORCH_CHECK(a.product != nullptr, "a.product: expected a function, got an empty one");
   LinearOperator checked = a;
   checked.product = [product = a.product](const at::Tensor& v) {
     at::Tensor result = product(v);
@@ -55,6 +57,7 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
 Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b,
                                   const LinearSolveOptions& options) {
   detail::check_state("b", b);
+  TORCH_CHECK(matrix.defined(), "matrix: expected [B, N, N] or [N, N], got an undefined tensor");
   TORCH_CHECK(b.dim() == 2, "b: expected [B, N] beside a matrix, got shape ", b.sizes());
   detail::check_like("matrix", matrix,
                      at::empty({}, b.options())

@@ -1,6 +1,7 @@
 #include "stillpoint/linear/neumann.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include "core/rows.h"
 #include "linear/neumann_iteration.h"
@@ -15,15 +16,17 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
   Monitor monitor(tolerance, max_iterations, b.size(0));
   RowNorms norms;
   norms.scale = row_norms(b, tolerance.norm);
-  at::Tensor x = x0.defined() ? x0.contiguous() : b;  // the first step from zero leads to b
+  const at::Tensor offset = b.contiguous();
+  // The first step from zero leads to b. A copy, since this may be what is returned.
+  at::Tensor x = (x0.defined() ? x0 : b).clone(at::MemoryFormat::Contiguous);
   while (true) {
     at::Tensor next;
     at::Tensor product = a.product(x).contiguous();
     ++solution.stats.evaluations;
     if (a.identity_minus) {
-      next = add_and_compare(product, b, x, tolerance.norm, norms.residual);
+      next = add_and_compare(product, offset, x, tolerance.norm, norms.residual);
     } else {
-      const at::Tensor residual = b - product;
+      const at::Tensor residual = offset - product;
       norms.residual = row_norms(residual, tolerance.norm);
       next = x + residual;
     }

@@ -1,6 +1,7 @@
 #include "stillpoint/linear/operator.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 #include "core/rows.h"
 

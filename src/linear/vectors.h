@@ -11,8 +11,17 @@ namespace stillpoint::detail {
 /// b − A x, with one product.
 at::Tensor residual(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x);
 
-/// Replaces the residuals of a recurrence by true ones, at the cost of one product; samples that had
-/// converged and whose true residual is beyond the tolerance (and its rounding) become inaccurate.
+/// Where an iteration starts: at x0, or at zero, whose residual costs no product. Contiguous, and x is a
+/// tensor of its own.
+struct Start {
+  at::Tensor x;
+  at::Tensor residual;
+};
+Start start_from(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0, Stats& stats);
+
+/// Replaces the residuals of a recurrence by true ones, at the cost of one product. Samples whose true
+/// residual is not finite have failed; those that had converged and whose true residual is beyond the
+/// tolerance (and its rounding) become inaccurate.
 void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
              Solution<at::Tensor>& solution);
 

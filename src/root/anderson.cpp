@@ -2,6 +2,7 @@
 
 #include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -14,98 +15,96 @@
 namespace stillpoint {
 namespace {
 
-constexpr std::int64_t kMaxMemory = 32;
+using detail::kLanes;
+using detail::kMaxMemory;
 
-// What one sample remembers, apart from its vectors: which slots hold evaluations, oldest first, and the
-// inner products of their residuals. It decides whether an evaluation is accepted and how the next iterate is
-// mixed.
-class Sample {
+// What is known of one sample beside its vectors and their inner products.
+struct Sample {
+  double square = std::numeric_limits<double>::infinity();  // ‖r‖² of the newest accepted evaluation
+  std::int64_t newest = -1;                                 // its slot; −1 if there is none
+  std::int64_t count = 0;                                   // accepted evaluations that are remembered
+  bool plain = true;      // the step to the evaluation that comes next is an unmixed one
+  bool contracts = true;  // no plain step has enlarged the residual yet
+
+  // A mixed step must not enlarge the residual, as long as plain steps do not either.
+  bool rejects(double next_square) {
+    if (!std::isfinite(next_square)) return true;
+    if (next_square <= square || !contracts) return false;
+    if (plain) contracts = false;
+    return !plain;
+  }
+};
+
+// The inner products of the residuals of all samples, and the weights that they lead to. Samples are kept in
+// blocks of kLanes, so that the small systems of a block are solved together.
+class Weights {
  public:
-  explicit Sample(std::int64_t memory) : memory_(memory), gram_(memory * memory) { slots_.reserve(memory); }
-
-  /// Where the next evaluation goes: a free slot, else the oldest.
-  std::int64_t next_slot() const {
-    if (static_cast<std::int64_t>(slots_.size()) == memory_) return slots_.front();
-    std::int64_t slot = 0;
-    while (std::find(slots_.begin(), slots_.end(), slot) != slots_.end()) ++slot;
-    return slot;
+  Weights(std::int64_t batch, std::int64_t memory, double regularization)
+      : memory_(memory), regularization_(regularization), samples_(batch) {
+    const std::int64_t blocks = (batch + kLanes - 1) / kLanes;
+    gram_.resize(blocks * memory * memory * kLanes);
+    inverse_norms_.resize(blocks * memory * kLanes);
+    weights_.resize(blocks * memory * kLanes);
   }
 
-  /// Takes in the evaluation in `slot`; dots[j] is the inner product of its residual with that in slot j.
-  /// Writes a weight for each slot, zero where there is nothing. False if it has nothing finite to mix.
-  bool weigh(std::int64_t slot, const double* dots, double regularization, double* weights) {
-    std::fill_n(weights, memory_, 0.0);
-    if (static_cast<std::int64_t>(slots_.size()) == memory_) slots_.erase(slots_.begin());
-    const double square = dots[slot];
-    if (rejected(square)) {
-      if (slots_.empty()) return false;
-      slots_.assign(1, slots_.back());
-      plain_ = true;
-      weights[slots_[0]] = 1.0;
-      return true;
+  /// Takes in the evaluation of sample b in `slot`; dots[j] is the inner product of its residual with that in
+  /// slot j.
+  void take(std::int64_t b, std::int64_t slot, const double* dots) {
+    Sample& sample = samples_[b];
+    double* inverse_norms = &inverse_norms_[lane(b, memory_)];
+    sample.count -= inverse_norms[slot * kLanes] != 0.0;
+    inverse_norms[slot * kLanes] = 0.0;
+    if (sample.rejects(dots[slot])) {
+      for (std::int64_t j = 0; j < memory_; ++j) {
+        if (j != sample.newest) inverse_norms[j * kLanes] = 0.0;
+      }
+      if (sample.newest == slot) sample.newest = -1;
+      sample.count = sample.newest >= 0;
+      return;
     }
-    slots_.push_back(slot);
-    square_ = square;
-    for (const std::int64_t j : slots_) gram_[slot * memory_ + j] = gram_[j * memory_ + slot] = dots[j];
-    plain_ = slots_.size() == 1 || !minimize(regularization, weights);
-    if (plain_) {
+    double* gram = &gram_[lane(b, memory_ * memory_)];
+    for (std::int64_t j = 0; j < memory_; ++j) {
+      gram[(std::max(slot, j) * memory_ + std::min(slot, j)) * kLanes] = dots[j];
+    }
+    inverse_norms[slot * kLanes] = 1.0 / std::sqrt(dots[slot]);
+    sample.square = dots[slot];
+    sample.newest = slot;
+    ++sample.count;
+  }
+
+  /// Solves for the weights of samples first … first + kLanes − 1; `first` is a multiple of kLanes.
+  void solve(std::int64_t first) {
+    detail::mix_weights()(&gram_[lane(first, memory_ * memory_)], &inverse_norms_[lane(first, memory_)],
+                          memory_, regularization_, &weights_[lane(first, memory_)]);
+  }
+
+  /// Writes the weight of each slot for sample b; false if it has nothing finite to mix.
+  bool get(std::int64_t b, double* weights) {
+    Sample& sample = samples_[b];
+    if (sample.newest < 0) return false;
+    const double* solved = &weights_[lane(b, memory_)];
+    double sum = 0.0;
+    for (std::int64_t j = 0; j < memory_; ++j) sum += weights[j] = solved[j * kLanes];
+    sample.plain = sample.count == 1 || !std::isfinite(sum);
+    if (sample.plain) {
       std::fill_n(weights, memory_, 0.0);
-      weights[slot] = 1.0;
+      weights[sample.newest] = 1.0;
     }
     return true;
   }
 
  private:
-  // A mixed step must not enlarge the residual, as long as plain steps do not either.
-  bool rejected(double square) {
-    if (!std::isfinite(square)) return true;
-    if (square <= square_ || !contracts_) return false;
-    if (plain_) contracts_ = false;
-    return !plain_;
+  // Where the numbers of sample b begin, in an array with `size` numbers a sample.
+  static std::int64_t lane(std::int64_t b, std::int64_t size) {
+    return b / kLanes * size * kLanes + b % kLanes;
   }
-
-  // argmin ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j = 1: the Gram matrix scaled to unit
-  // diagonal, by Cholesky. Weights fall out of C y = s with s_j = 1 / ‖r_j‖ as α_j ∝ s_j y_j.
-  bool minimize(double regularization, double* weights) const {
-    const auto n = static_cast<std::int64_t>(slots_.size());
-    double c[kMaxMemory * kMaxMemory];
-    double s[kMaxMemory];
-    double y[kMaxMemory];
-    for (std::int64_t i = 0; i < n; ++i) s[i] = 1.0 / std::sqrt(gram(i, i));
-    for (std::int64_t i = 0; i < n; ++i) {
-      y[i] = s[i];
-      for (std::int64_t j = 0; j <= i; ++j) {
-        double sum = gram(i, j) * s[i] * s[j] + (i == j ? regularization : 0.0);
-        for (std::int64_t k = 0; k < j; ++k) sum -= c[i * n + k] * c[j * n + k];
-        if (i != j) {
-          c[i * n + j] = sum / c[j * n + j];
-        } else if (sum > 0.0) {
-          c[i * n + i] = std::sqrt(sum);
-        } else {
-          return false;
-        }
-      }
-      for (std::int64_t k = 0; k < i; ++k) y[i] -= c[i * n + k] * y[k];
-      y[i] /= c[i * n + i];
-    }
-    double total = 0.0;
-    for (std::int64_t i = n - 1; i >= 0; --i) {
-      for (std::int64_t k = i + 1; k < n; ++k) y[i] -= c[k * n + i] * y[k];
-      y[i] /= c[i * n + i];
-      total += s[i] * y[i];
-    }
-    for (std::int64_t i = 0; i < n; ++i) weights[slots_[i]] = s[i] * y[i] / total;
-    return std::all_of(weights, weights + memory_, [](double w) { return std::isfinite(w); });
-  }
-
-  double gram(std::int64_t i, std::int64_t j) const { return gram_[slots_[i] * memory_ + slots_[j]]; }
 
   std::int64_t memory_;
-  std::vector<double> gram_;                                 // by slot
-  std::vector<std::int64_t> slots_;                          // in use, oldest first
-  double square_ = std::numeric_limits<double>::infinity();  // ‖r‖² of the newest accepted evaluation
-  bool plain_ = true;      // the step to the evaluation that comes next is an unmixed one
-  bool contracts_ = true;  // no plain step has enlarged the residual yet
+  double regularization_;
+  std::vector<Sample> samples_;
+  std::vector<double> gram_;           // r_i · r_j for j ≤ i
+  std::vector<double> inverse_norms_;  // 1 / ‖r_j‖; 0 for slots that do not count
+  std::vector<double> weights_;
 };
 
 // The evaluations f(z) and residuals f(z) − z remembered for a batch, and the step they lead to.
@@ -116,101 +115,111 @@ class History {
         width_(detail::row_width(like)),
         memory_(memory),
         mixing_(mixing),
-        regularization_(regularization),
-        samples_(batch_, Sample(memory)) {
+        weights_(batch_, memory, regularization) {
     values_ = at::zeros({batch_, memory_, width_}, like.options());
     residuals_ = at::zeros({batch_, memory_, width_}, like.options());
   }
 
   /// The next iterate from z and fz = f(z), whose norms are written on the way.
-  at::Tensor step(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor,
-                  RowNorms& norms) {
+  at::Tensor step(const at::Tensor& z, const at::Tensor& fz, const Monitor& monitor, RowNorms& norms) {
     norms.residual.resize(batch_);
     norms.scale.resize(batch_);
-    at::Tensor next = at::empty_like(z);
+    const Norm norm = monitor.tolerance().norm;
+    const double unit = detail::scale_norm(1.0, norm, width_);
+    at::Tensor next;
     if (detail::has_row_kernels(z)) {
+      next = at::empty_like(z);
       AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "anderson",
-                                 [&] { step_rows<scalar_t>(z, fz, norm, monitor, norms, next); });
+                                 [&] { step_rows<scalar_t>(z, fz, unit, monitor, norms, next); });
     } else {
-      next = step_batch(z, fz, norm, monitor, norms);
+      next = step_batch(z, fz, unit, monitor, norms);
     }
     if (norm == Norm::Maximum) residual_norms(z, fz, norm, norms);
+    slot_ = (slot_ + 1) % memory_;
     return next;
   }
 
  private:
-  // Row by row, so that the history of a sample is read from memory once.
+  // Few rows at a time, so that the history of a sample is read from memory once.
   template <class T>
-  void step_rows(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor,
+  void step_rows(const at::Tensor& z, const at::Tensor& fz, double unit, const Monitor& monitor,
                  RowNorms& norms, at::Tensor& next) {
-    const auto& kernels = detail::row_kernels<T>();
-    const double unit = detail::scale_norm(1.0, norm, width_);
-    double dots[kMaxMemory];
-    double weights[kMaxMemory];
-    double negated[kMaxMemory];
-    for (std::int64_t b = 0; b < batch_; ++b) {
-      const T* zb = z.data_ptr<T>() + b * width_;
-      const T* fb = fz.data_ptr<T>() + b * width_;
-      T* out = next.data_ptr<T>() + b * width_;
-      if (!monitor.running(b)) {
-        std::memcpy(out, zb, width_ * sizeof(T));
-        norms.residual[b] = norms.scale[b] = 0.0;
-        continue;
+    written_ = std::max(written_, slot_ + 1);
+    for (std::int64_t first = 0; first < batch_; first += kLanes) {
+      const std::int64_t last = std::min(first + kLanes, batch_);
+      for (std::int64_t b = first; b < last; ++b) {
+        if (monitor.running(b)) {
+          remember(b, z.data_ptr<T>() + b * width_, fz.data_ptr<T>() + b * width_, unit, norms);
+        } else {
+          norms.residual[b] = norms.scale[b] = 0.0;
+        }
       }
-      T* values = values_.data_ptr<T>() + b * memory_ * width_;
-      T* residuals = residuals_.data_ptr<T>() + b * memory_ * width_;
-      const std::int64_t slot = samples_[b].next_slot();
-      written_ = std::max(written_, slot + 1);
-      T* r = residuals + slot * width_;
-      const double zz = kernels.store_difference(zb, fb, width_, r, values + slot * width_);
-      kernels.dots(residuals, width_, written_, r, width_, dots);
-      norms.residual[b] = unit * std::sqrt(dots[slot]);
-      norms.scale[b] = unit * std::sqrt(zz);
-      if (!std::isfinite(dots[slot])) {
-        std::fill_n(values + slot * width_, width_, T(0));  // 0 · NaN is NaN
-        std::fill_n(r, width_, T(0));
-      }
-      if (!samples_[b].weigh(slot, dots, regularization_, weights)) {
-        std::memcpy(out, zb, width_ * sizeof(T));
-        continue;
-      }
-      std::memset(out, 0, width_ * sizeof(T));
-      kernels.combine(values, width_, written_, weights, width_, out);
-      if (mixing_ != 1.0) {
-        for (std::int64_t j = 0; j < written_; ++j) negated[j] = (mixing_ - 1.0) * weights[j];
-        kernels.combine(residuals, width_, written_, negated, width_, out);
+      weights_.solve(first);
+      for (std::int64_t b = first; b < last; ++b) {
+        T* out = next.data_ptr<T>() + b * width_;
+        if (!monitor.running(b) || !mix(b, out))
+          std::memcpy(out, z.data_ptr<T>() + b * width_, width_ * sizeof(T));
       }
     }
   }
 
-  at::Tensor step_batch(const at::Tensor& z, const at::Tensor& fz, Norm norm, const Monitor& monitor,
+  template <class T>
+  void remember(std::int64_t b, const T* z, const T* fz, double unit, RowNorms& norms) {
+    const auto& kernels = detail::row_kernels<T>();
+    T* residuals = residuals_.data_ptr<T>() + b * memory_ * width_;
+    T* r = residuals + slot_ * width_;
+    T* value = values_.data_ptr<T>() + (b * memory_ + slot_) * width_;
+    double dots[kMaxMemory] = {};
+    norms.scale[b] = unit * std::sqrt(kernels.store_difference(z, fz, width_, r, value));
+    kernels.dots(residuals, width_, written_, r, width_, dots);
+    norms.residual[b] = unit * std::sqrt(dots[slot_]);
+    if (!std::isfinite(dots[slot_])) {
+      std::fill_n(value, width_, T(0));  // 0 · NaN is NaN
+      std::fill_n(r, width_, T(0));
+    }
+    weights_.take(b, slot_, dots);
+  }
+
+  template <class T>
+  bool mix(std::int64_t b, T* out) {
+    const auto& kernels = detail::row_kernels<T>();
+    double weights[kMaxMemory];
+    if (!weights_.get(b, weights)) return false;
+    const std::int64_t at = b * memory_ * width_;
+    kernels.combine(values_.data_ptr<T>() + at, width_, written_, weights, width_, nullptr, out);
+    if (mixing_ != 1.0) {
+      for (std::int64_t j = 0; j < written_; ++j) weights[j] *= mixing_ - 1.0;
+      kernels.combine(residuals_.data_ptr<T>() + at, width_, written_, weights, width_, out, out);
+    }
+    return true;
+  }
+
+  at::Tensor step_batch(const at::Tensor& z, const at::Tensor& fz, double unit, const Monitor& monitor,
                         RowNorms& norms) {
     const at::Tensor zr = z.reshape({batch_, width_});
     const at::Tensor fr = fz.reshape({batch_, width_});
     const at::Tensor difference = fr - zr;
-    const at::Tensor finite = at::isfinite(difference.square().sum(1, true));
+    const at::Tensor squares = difference.square().sum(1, true);
+    const at::Tensor finite = at::isfinite(squares);
     const at::Tensor zero = at::zeros({}, z.options());
-
-    std::vector<std::int64_t> slots(batch_);
-    for (std::int64_t b = 0; b < batch_; ++b) slots[b] = samples_[b].next_slot();
-    const at::Tensor index =
-        at::tensor(slots, at::kLong).view({batch_, 1, 1}).to(z.device()).expand({batch_, 1, width_});
-    residuals_.scatter_(1, index, at::where(finite, difference, zero).unsqueeze(1));
-    values_.scatter_(1, index, at::where(finite, fr, zero).unsqueeze(1));
+    residuals_.select(1, slot_).copy_(at::where(finite, difference, zero));
+    values_.select(1, slot_).copy_(at::where(finite, fr, zero));
 
     const at::Tensor products = at::bmm(residuals_, difference.unsqueeze(2)).squeeze(2);  // [B, memory]
-    const at::Tensor squares = at::stack({difference.square().sum(1), zr.square().sum(1)}, 1);
-    const std::vector<double> host = detail::to_host(at::cat({products, squares}, 1));
-    const double unit = detail::scale_norm(1.0, norm, width_);
-    std::vector<double> weights(batch_ * memory_, 0.0);
-    std::vector<std::uint8_t> mixed(batch_, 0);
+    const std::vector<double> host =
+        detail::to_host(at::cat({products, squares, zr.square().sum(1, true)}, 1));
     for (std::int64_t b = 0; b < batch_; ++b) {
       std::vector<double> dots(host.begin() + b * (memory_ + 2), host.begin() + (b + 1) * (memory_ + 2));
       norms.residual[b] = unit * std::sqrt(dots[memory_]);
       norms.scale[b] = unit * std::sqrt(dots[memory_ + 1]);
-      if (!monitor.running(b)) continue;
-      dots[slots[b]] = dots[memory_];
-      mixed[b] = samples_[b].weigh(slots[b], dots.data(), regularization_, &weights[b * memory_]);
+      dots[slot_] = dots[memory_];
+      if (monitor.running(b)) weights_.take(b, slot_, dots.data());
+    }
+    for (std::int64_t first = 0; first < batch_; first += kLanes) weights_.solve(first);
+    std::vector<double> weights(batch_ * memory_, 0.0);
+    std::vector<std::uint8_t> mixed(batch_, 0);
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      mixed[b] = monitor.running(b) && weights_.get(b, &weights[b * memory_]);
     }
     const at::Tensor w = at::tensor(weights, at::kDouble).view({batch_, 1, memory_}).to(z.options());
     at::Tensor next = at::bmm(w, values_).squeeze(1);
@@ -222,9 +231,9 @@ class History {
   std::int64_t width_;
   std::int64_t memory_;
   double mixing_;
-  double regularization_;
-  std::vector<Sample> samples_;
-  std::int64_t written_ = 0;  // slots below this have been written for some sample
+  Weights weights_;
+  std::int64_t slot_ = 0;     // where the next evaluation goes
+  std::int64_t written_ = 0;  // slots in use
   at::Tensor values_;         // [B, memory, N]
   at::Tensor residuals_;      // [B, memory, N]
 };
@@ -246,8 +255,8 @@ void Anderson::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor
   at::Tensor z = z0;
   while (true) {
     const at::Tensor fz = f(z);
-    at::Tensor next = history.step(z, fz, monitor.tolerance().norm, monitor, norms);
-    if (!monitor.update(z, norms)) return;
+    at::Tensor next = history.step(z, fz, monitor, norms);
+    if (!monitor.update(std::move(z), norms)) return;
     z = std::move(next);
   }
 }

@@ -1,6 +1,7 @@
 #include "stillpoint/root/newton.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include <memory>
@@ -15,7 +16,7 @@ constexpr double kArmijo = 1e-4;
 
 // (I − J)⁻¹ (f(z) − z) for each sample; f(z) − z itself where that is not to be had.
 at::Tensor newton_direction(const CheckedMap& f, const Tape& tape, const at::Tensor& z) {
-  const at::Tensor plain = tape.value() - z;
+  at::Tensor plain = tape.value() - z;
   if (z.numel() == 0) return plain;
   const std::int64_t width = detail::row_width(z);
   const at::Tensor transposed =

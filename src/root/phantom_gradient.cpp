@@ -1,5 +1,6 @@
 #include "stillpoint/root/phantom_gradient.h"
 
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/variable.h>
 

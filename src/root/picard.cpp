@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <utility>
+
 #include "core/rows.h"
 
 namespace stillpoint {
@@ -13,8 +15,9 @@ void Picard::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   while (true) {
     at::Tensor fz = f(z);
     residual_norms(z, fz, monitor.tolerance().norm, norms);
-    if (!monitor.update(z, norms)) return;
-    z = damping == 1.0 ? std::move(fz) : detail::damp(z, fz, damping);
+    at::Tensor next = damping == 1.0 ? std::move(fz) : detail::damp(z, fz, damping);
+    if (!monitor.update(std::move(z), norms)) return;
+    z = std::move(next);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "stillpoint/root/unrolled_gradient.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include <memory>

@@ -31,7 +31,7 @@ class Monitor {
 
   /// Takes in the next iterate, `[B, …]` contiguous and not written to afterwards, with its norms.
   /// True while some sample needs another step.
-  bool update(const at::Tensor& z, const RowNorms& norms);
+  bool update(at::Tensor z, const RowNorms& norms);
 
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
   bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }
@@ -48,7 +48,8 @@ class Monitor {
   void write(Stats& stats) const;
 
  private:
-  void keep_best(const at::Tensor& z, std::int64_t improvements);
+  bool advances_together(const RowNorms& norms) const;
+  void keep_best(at::Tensor z, std::int64_t improvements);
   void finish(std::int64_t finishes);
 
   Tolerance tolerance_;

@@ -6,9 +6,10 @@ namespace stillpoint {
 
 /// Chooses by structure and size, and by what happens:
 ///   positive definite      → Cg;
-///   otherwise              → Neumann, for as long as its observed rate promises an end within `patience`
-///   steps; then, if N ≤ dense_width → DenseLu, else Gmres from the best iterate; and if that failed     →
-///   Gmres on the whole batch as one system, which is right when samples mix.
+///   otherwise              → Neumann, for as long as the observed rate of its slowest sample promises an end
+///   within `patience` steps; then, for the samples not solved, DenseLu if N ≤ dense_width, else Gmres from
+///   the best iterate; and if that failed and products turn out to mix samples → Gmres on the whole batch as
+///   one system, to the tolerance of the whole.
 /// The report's `method` says what was used; evaluations and iterations count all of it.
 struct AutomaticLinearSolver {
   std::int64_t patience = 60;     ///< ≥ 0: Neumann steps, beyond which Krylov or dense methods are cheaper
