@@ -61,7 +61,7 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
     finishing_[b] = 0;
     if (!running_[b]) continue;
     const double r = norms.residual[b];
-    const bool converged = r <= absolute + relative * norms.scale[b];
+    const bool converged = std::isfinite(r) && r <= absolute + relative * norms.scale[b];
     if (converged || steps_ == 0 || r < residual_[b] || (std::isnan(residual_[b]) && !std::isnan(r))) {
       residual_[b] = r;
       improved_[b] = 1;

@@ -27,19 +27,20 @@ struct RowKernels {
                   std::int64_t width, const T* base, T* out);
 };
 
-/// How many samples `MixWeights` treats at once.
+/// Samples whose small systems are solved together, when there are that many.
 constexpr std::int64_t kLanes = 8;
+constexpr std::int64_t kMaxMemory = 32;
 
-/// For kLanes samples: the weights α that minimize ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j =
-/// 1, from gram[(i · memory + j) · kLanes + lane] = r_i · r_j (for j ≤ i) and inverse_norms[j · kLanes +
-/// lane] = 1 / ‖r_j‖, which is zero where a lane has no r_j; that gives a zero weight. Where the problem is
-/// not solvable in floating point the weights are not finite. The Gram matrix is scaled to unit diagonal and
+/// For `lanes` samples: the weights α that minimize ‖Σ α_j r_j‖² + regularization Σ α_j² ‖r_j‖² with Σ α_j =
+/// 1, from gram[(i · memory + j) · lanes + lane] = r_i · r_j (for j ≤ i) and inverse_norms[j · lanes + lane]
+/// = 1 / ‖r_j‖, which is zero where a lane has no r_j; that gives a zero weight. Where the problem is not
+/// solvable in floating point the weights are not finite. The Gram matrix is scaled to unit diagonal and
 /// factorized as L D Lᵀ.
 using MixWeights = void (*)(const double* gram, const double* inverse_norms, std::int64_t memory,
                             double regularization, double* weights);
-constexpr std::int64_t kMaxMemory = 32;
 
-MixWeights mix_weights();
+/// `lanes` is 1 or kLanes.
+MixWeights mix_weights(std::int64_t lanes);
 
 /// The kernels for this processor; T is float or double.
 template <class T>

@@ -49,6 +49,14 @@ void to_norms(std::vector<double>& sums, double unit) {
 AtenPathGuard::AtenPathGuard() : previous_(std::exchange(aten_path, true)) {}
 AtenPathGuard::~AtenPathGuard() { aten_path = previous_; }
 
+at::Tensor Recycler::take(const at::Tensor& like) {
+  for (const at::Tensor& tensor : taken_) {
+    if (tensor.use_count() == 1 && tensor.storage().use_count() == 1) return tensor;
+  }
+  taken_.push_back(at::empty_like(like));
+  return taken_.back();
+}
+
 bool has_row_kernels(const at::Tensor& t) {
   return !aten_path && t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble);
 }
@@ -97,9 +105,9 @@ void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at
   }
 }
 
-at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping) {
+at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping, Recycler& recycler) {
   if (!has_row_kernels(z)) return at::add(z, fz - z, damping);
-  at::Tensor out = at::empty_like(z);
+  at::Tensor out = recycler.take(z);
   AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "damp", [&] {
     row_kernels<scalar_t>().damp(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
                                  static_cast<scalar_t>(damping), z.numel(), out.data_ptr<scalar_t>());
@@ -108,13 +116,13 @@ at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping) {
 }
 
 at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::Tensor& u, Norm norm,
-                           std::vector<double>& change) {
+                           Recycler& recycler, std::vector<double>& change) {
   if (!has_row_kernels(p) || norm == Norm::Maximum) {
     at::Tensor out = p + g;
     change = row_norms(out - u, norm);
     return out;
   }
-  at::Tensor out = at::empty_like(p);
+  at::Tensor out = recycler.take(p);
   const std::int64_t width = row_width(p);
   change.resize(p.size(0));
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "add_and_compare", [&] {

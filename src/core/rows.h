@@ -24,6 +24,17 @@ class AtenPathGuard {
   bool previous_;
 };
 
+/// Tensors for iterates that nobody holds any more are used again, which spares small solves most of their
+/// allocations.
+class Recycler {
+ public:
+  /// A contiguous tensor like `like` (contiguous, too), its contents unspecified.
+  at::Tensor take(const at::Tensor& like);
+
+ private:
+  std::vector<at::Tensor> taken_;
+};
+
 bool has_row_kernels(const at::Tensor& t);
 
 /// Numbers in a sample; 0 if there are no samples.
@@ -48,10 +59,10 @@ at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& 
 void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into);
 
 /// z + damping (fz − z)
-at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping);
+at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping, Recycler& recycler);
 
 /// p + g, and ‖p + g − u‖ for each sample.
 at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::Tensor& u, Norm norm,
-                           std::vector<double>& change);
+                           Recycler& recycler, std::vector<double>& change);
 
 }  // namespace stillpoint::detail

@@ -15,6 +15,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
   solution.stats.method = "Neumann";
   Monitor monitor(tolerance, max_iterations, b.size(0));
   RowNorms norms;
+  Recycler recycler;
   norms.scale = row_norms(b, tolerance.norm);
   const at::Tensor offset = b.contiguous();
   // The first step from zero leads to b. A copy, since this may be what is returned.
@@ -24,7 +25,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
     at::Tensor product = a.product(x).contiguous();
     ++solution.stats.evaluations;
     if (a.identity_minus) {
-      next = add_and_compare(product, offset, x, tolerance.norm, norms.residual);
+      next = add_and_compare(product, offset, x, tolerance.norm, recycler, norms.residual);
     } else {
       const at::Tensor residual = offset - product;
       norms.residual = row_norms(residual, tolerance.norm);

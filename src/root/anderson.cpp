@@ -18,6 +18,8 @@ namespace {
 using detail::kLanes;
 using detail::kMaxMemory;
 
+constexpr std::int64_t kCacheLine = 64;  // bytes
+
 // What is known of one sample beside its vectors and their inner products.
 struct Sample {
   double square = std::numeric_limits<double>::infinity();  // ‖r‖² of the newest accepted evaluation
@@ -40,23 +42,30 @@ struct Sample {
 class Weights {
  public:
   Weights(std::int64_t batch, std::int64_t memory, double regularization)
-      : memory_(memory), regularization_(regularization), samples_(batch) {
-    const std::int64_t blocks = (batch + kLanes - 1) / kLanes;
-    gram_.resize(blocks * memory * memory * kLanes);
-    inverse_norms_.resize(blocks * memory * kLanes);
-    weights_.resize(blocks * memory * kLanes);
+      : lanes_(batch < kLanes ? 1 : kLanes),
+        memory_(memory),
+        regularization_(regularization),
+        solve_(detail::mix_weights(lanes_)),
+        samples_(batch) {
+    const std::int64_t padded = (batch + lanes_ - 1) / lanes_ * lanes_;
+    gram_.resize(padded * memory * memory);
+    inverse_norms_.resize(padded * memory);
+    weights_.resize(padded * memory);
   }
+
+  /// Samples are solved for in blocks of this many.
+  std::int64_t lanes() const { return lanes_; }
 
   /// Takes in the evaluation of sample b in `slot`; dots[j] is the inner product of its residual with that in
   /// slot j.
   void take(std::int64_t b, std::int64_t slot, const double* dots) {
     Sample& sample = samples_[b];
     double* inverse_norms = &inverse_norms_[lane(b, memory_)];
-    sample.count -= inverse_norms[slot * kLanes] != 0.0;
-    inverse_norms[slot * kLanes] = 0.0;
+    sample.count -= inverse_norms[slot * lanes_] != 0.0;
+    inverse_norms[slot * lanes_] = 0.0;
     if (sample.rejects(dots[slot])) {
       for (std::int64_t j = 0; j < memory_; ++j) {
-        if (j != sample.newest) inverse_norms[j * kLanes] = 0.0;
+        if (j != sample.newest) inverse_norms[j * lanes_] = 0.0;
       }
       if (sample.newest == slot) sample.newest = -1;
       sample.count = sample.newest >= 0;
@@ -64,18 +73,18 @@ class Weights {
     }
     double* gram = &gram_[lane(b, memory_ * memory_)];
     for (std::int64_t j = 0; j < memory_; ++j) {
-      gram[(std::max(slot, j) * memory_ + std::min(slot, j)) * kLanes] = dots[j];
+      gram[(std::max(slot, j) * memory_ + std::min(slot, j)) * lanes_] = dots[j];
     }
-    inverse_norms[slot * kLanes] = 1.0 / std::sqrt(dots[slot]);
+    inverse_norms[slot * lanes_] = 1.0 / std::sqrt(dots[slot]);
     sample.square = dots[slot];
     sample.newest = slot;
     ++sample.count;
   }
 
-  /// Solves for the weights of samples first … first + kLanes − 1; `first` is a multiple of kLanes.
+  /// Solves for the weights of samples first … first + lanes − 1; `first` is a multiple of lanes.
   void solve(std::int64_t first) {
-    detail::mix_weights()(&gram_[lane(first, memory_ * memory_)], &inverse_norms_[lane(first, memory_)],
-                          memory_, regularization_, &weights_[lane(first, memory_)]);
+    solve_(&gram_[lane(first, memory_ * memory_)], &inverse_norms_[lane(first, memory_)], memory_,
+           regularization_, &weights_[lane(first, memory_)]);
   }
 
   /// Writes the weight of each slot for sample b; false if it has nothing finite to mix.
@@ -84,7 +93,7 @@ class Weights {
     if (sample.newest < 0) return false;
     const double* solved = &weights_[lane(b, memory_)];
     double sum = 0.0;
-    for (std::int64_t j = 0; j < memory_; ++j) sum += weights[j] = solved[j * kLanes];
+    for (std::int64_t j = 0; j < memory_; ++j) sum += weights[j] = solved[j * lanes_];
     sample.plain = sample.count == 1 || !std::isfinite(sum);
     if (sample.plain) {
       std::fill_n(weights, memory_, 0.0);
@@ -95,12 +104,12 @@ class Weights {
 
  private:
   // Where the numbers of sample b begin, in an array with `size` numbers a sample.
-  static std::int64_t lane(std::int64_t b, std::int64_t size) {
-    return b / kLanes * size * kLanes + b % kLanes;
-  }
+  std::int64_t lane(std::int64_t b, std::int64_t size) const { return b / lanes_ * size * lanes_ + b % lanes_; }
 
+  std::int64_t lanes_;
   std::int64_t memory_;
   double regularization_;
+  detail::MixWeights solve_;
   std::vector<Sample> samples_;
   std::vector<double> gram_;           // r_i · r_j for j ≤ i
   std::vector<double> inverse_norms_;  // 1 / ‖r_j‖; 0 for slots that do not count
@@ -116,8 +125,10 @@ class History {
         memory_(memory),
         mixing_(mixing),
         weights_(batch_, memory, regularization) {
-    values_ = at::zeros({batch_, memory_, width_}, like.options());
-    residuals_ = at::zeros({batch_, memory_, width_}, like.options());
+    const std::int64_t line = kCacheLine / static_cast<std::int64_t>(like.element_size());
+    stride_ = detail::has_row_kernels(like) ? (width_ + line - 1) / line * line : width_;
+    values_ = at::zeros({batch_, memory_, stride_}, like.options());
+    residuals_ = at::zeros({batch_, memory_, stride_}, like.options());
   }
 
   /// The next iterate from z and fz = f(z), whose norms are written on the way.
@@ -128,7 +139,7 @@ class History {
     const double unit = detail::scale_norm(1.0, norm, width_);
     at::Tensor next;
     if (detail::has_row_kernels(z)) {
-      next = at::empty_like(z);
+      next = recycler_.take(z);
       AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "anderson",
                                  [&] { step_rows<scalar_t>(z, fz, unit, monitor, norms, next); });
     } else {
@@ -145,33 +156,40 @@ class History {
   void step_rows(const at::Tensor& z, const at::Tensor& fz, double unit, const Monitor& monitor,
                  RowNorms& norms, at::Tensor& next) {
     written_ = std::max(written_, slot_ + 1);
-    for (std::int64_t first = 0; first < batch_; first += kLanes) {
-      const std::int64_t last = std::min(first + kLanes, batch_);
+    const T* z_data = z.data_ptr<T>();
+    const T* fz_data = fz.data_ptr<T>();
+    T* next_data = next.data_ptr<T>();
+    T* values = values_.data_ptr<T>();
+    T* residuals = residuals_.data_ptr<T>();
+    const std::int64_t size = memory_ * stride_;
+    for (std::int64_t first = 0; first < batch_; first += weights_.lanes()) {
+      const std::int64_t last = std::min(first + weights_.lanes(), batch_);
       for (std::int64_t b = first; b < last; ++b) {
-        if (monitor.running(b)) {
-          remember(b, z.data_ptr<T>() + b * width_, fz.data_ptr<T>() + b * width_, unit, norms);
-        } else {
-          norms.residual[b] = norms.scale[b] = 0.0;
-        }
+        norms.residual[b] = norms.scale[b] = 0.0;
+        if (!monitor.running(b)) continue;
+        remember(b, z_data + b * width_, fz_data + b * width_, values + b * size, residuals + b * size, unit,
+                 norms);
       }
       weights_.solve(first);
       for (std::int64_t b = first; b < last; ++b) {
-        T* out = next.data_ptr<T>() + b * width_;
-        if (!monitor.running(b) || !mix(b, out))
-          std::memcpy(out, z.data_ptr<T>() + b * width_, width_ * sizeof(T));
+        T* out = next_data + b * width_;
+        if (!monitor.running(b) || !mix(b, values + b * size, residuals + b * size, out)) {
+          std::memcpy(out, z_data + b * width_, width_ * sizeof(T));
+        }
       }
     }
   }
 
   template <class T>
-  void remember(std::int64_t b, const T* z, const T* fz, double unit, RowNorms& norms) {
+  void remember(std::int64_t b, const T* z, const T* fz, T* values, T* residuals, double unit,
+                RowNorms& norms) {
     const auto& kernels = detail::row_kernels<T>();
-    T* residuals = residuals_.data_ptr<T>() + b * memory_ * width_;
-    T* r = residuals + slot_ * width_;
-    T* value = values_.data_ptr<T>() + (b * memory_ + slot_) * width_;
-    double dots[kMaxMemory] = {};
+    T* r = residuals + slot_ * stride_;
+    T* value = values + slot_ * stride_;
+    double dots[kMaxMemory];
     norms.scale[b] = unit * std::sqrt(kernels.store_difference(z, fz, width_, r, value));
-    kernels.dots(residuals, width_, written_, r, width_, dots);
+    kernels.dots(residuals, stride_, written_, r, width_, dots);
+    std::fill(dots + written_, dots + memory_, 0.0);
     norms.residual[b] = unit * std::sqrt(dots[slot_]);
     if (!std::isfinite(dots[slot_])) {
       std::fill_n(value, width_, T(0));  // 0 · NaN is NaN
@@ -181,15 +199,14 @@ class History {
   }
 
   template <class T>
-  bool mix(std::int64_t b, T* out) {
+  bool mix(std::int64_t b, const T* values, const T* residuals, T* out) {
     const auto& kernels = detail::row_kernels<T>();
     double weights[kMaxMemory];
     if (!weights_.get(b, weights)) return false;
-    const std::int64_t at = b * memory_ * width_;
-    kernels.combine(values_.data_ptr<T>() + at, width_, written_, weights, width_, nullptr, out);
+    kernels.combine(values, stride_, written_, weights, width_, nullptr, out);
     if (mixing_ != 1.0) {
       for (std::int64_t j = 0; j < written_; ++j) weights[j] *= mixing_ - 1.0;
-      kernels.combine(residuals_.data_ptr<T>() + at, width_, written_, weights, width_, out, out);
+      kernels.combine(residuals, stride_, written_, weights, width_, out, out);
     }
     return true;
   }
@@ -215,7 +232,7 @@ class History {
       dots[slot_] = dots[memory_];
       if (monitor.running(b)) weights_.take(b, slot_, dots.data());
     }
-    for (std::int64_t first = 0; first < batch_; first += kLanes) weights_.solve(first);
+    for (std::int64_t first = 0; first < batch_; first += weights_.lanes()) weights_.solve(first);
     std::vector<double> weights(batch_ * memory_, 0.0);
     std::vector<std::uint8_t> mixed(batch_, 0);
     for (std::int64_t b = 0; b < batch_; ++b) {
@@ -229,13 +246,15 @@ class History {
 
   std::int64_t batch_;
   std::int64_t width_;
+  std::int64_t stride_;  // from one remembered vector to the next: whole cache lines, for aligned loads
   std::int64_t memory_;
   double mixing_;
   Weights weights_;
+  detail::Recycler recycler_;
   std::int64_t slot_ = 0;     // where the next evaluation goes
   std::int64_t written_ = 0;  // slots in use
-  at::Tensor values_;         // [B, memory, N]
-  at::Tensor residuals_;      // [B, memory, N]
+  at::Tensor values_;         // [B, memory, stride]
+  at::Tensor residuals_;      // [B, memory, stride]
 };
 
 // The inner products are rounded in the dtype of the state; what they cannot tell apart should not be
