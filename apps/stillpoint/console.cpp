@@ -16,6 +16,9 @@ namespace stillpoint::app {
 namespace {
 
 constexpr const char* kClearLine = "\r\x1b[K";
+// Lines of at most 80 columns.
+constexpr auto kEpochRow = "{:17} {:>6} {:>7} {:>6} {:>5}  {:>7} {:>6} {:>5}  {:>7}{}";
+constexpr auto kSummaryRow = "{:17} {:>7} {:>10} {:>10} {:>8} {:>12} {:>8}";
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -27,10 +30,9 @@ std::size_t columns(std::FILE* terminal) {
   return known ? size.ws_col : 80;
 }
 
-/// A number as `format` says, or a dash.
-template <class Number>
-std::string or_dash(const std::optional<Number>& number, const char* format) {
-  return number ? fmt::format(fmt::runtime(format), *number) : "-";
+/// A number, or a dash.
+std::string decimal(std::optional<double> number, int digits) {
+  return number ? fmt::format("{:.{}f}", *number, digits) : "-";
 }
 
 std::string percent(double fraction) { return fmt::format("{:.2f} %", 100 * fraction); }
@@ -41,18 +43,15 @@ std::string grouped(std::int64_t number) {
                        : fmt::format("{},{:03}", grouped(number / 1000), number % 1000);
 }
 
-/// What to know about samples that did not converge; usually nothing.
+/// How many samples did not converge; usually nothing.
 std::string remark(const Epoch& epoch) {
-  std::string text;
-  const auto mention = [&](std::int64_t count, const char* where) {
-    if (count > 0) {
-      text += fmt::format("  {} samples not converged in {}", grouped(count), where);
-    }
-  };
-  mention(epoch.train.unconverged, "training");
-  mention(epoch.train.backward_unconverged, "its backward pass");
-  mention(epoch.test.unconverged, "the test");
-  return text;
+  const auto forward = epoch.train.unconverged, backward = epoch.train.backward_unconverged;
+  const auto test = epoch.test.unconverged;
+  if (forward + backward + test == 0) {
+    return "";
+  }
+  return fmt::format("  not converged: {} forward, {} backward, {} in test", grouped(forward),
+                     grouped(backward), grouped(test));
 }
 
 }  // namespace
@@ -76,28 +75,30 @@ void Console::line(const std::string& text) {
 }
 
 void Console::epoch_header() {
-  line(fmt::format("{:17}  {:>7}  {:^25}  {:^25}  {:>7}", "", "", "training", "test", ""));
-  line(fmt::format("{:17}  {:>7}  {:>8} {:>7} {:>8}  {:>8} {:>7} {:>8}  {:>7}", "variant", "epoch", "error",
-                   "loss", "steps", "error", "loss", "steps", "seconds"));
+  line("");
+  line(fmt::format("{:25}{:^20}  {:^20}", "", "training", "test"));
+  line(fmt::format(kEpochRow, "variant", "epoch", "error", "loss", "iter.", "error", "loss", "iter.",
+                   "seconds", ""));
 }
 
 void Console::epoch(const std::string& variant, const Epoch& epoch, std::int64_t last) {
-  line(fmt::format("{:17}  {:>7}  {:>8} {:>7.4f} {:>8.1f}  {:>8} {:>7.4f} {:>8.1f}  {:>7.1f}{}", variant,
-                   fmt::format("{}/{}", epoch.number, last), percent(epoch.train.error), epoch.train.loss,
-                   epoch.train.iterations, percent(epoch.test.error), epoch.test.loss, epoch.test.iterations,
-                   epoch.train.seconds, remark(epoch)));
+  const auto& [number, train, test] = epoch;
+  line(fmt::format(kEpochRow, variant, fmt::format("{}/{}", number, last), percent(train.error),
+                   decimal(train.loss, 4), decimal(train.iterations, 1), percent(test.error),
+                   decimal(test.loss, 4), decimal(test.iterations, 1), decimal(train.seconds, 1),
+                   remark(epoch)));
 }
 
 void Console::summary(const std::vector<VariantResult>& results) {
-  constexpr const char* row = "{:17}  {:>8}  {:>10}  {:>10}  {:>9}  {:>13}  {:>9}";
-  const auto print = [&](auto... cells) { line(fmt::format(fmt::runtime(row), cells...)); };
   line("");
-  print("", "test", "forward", "backward", "seconds", "peak tensor", "gradient");
-  print("variant", "error", "iterations", "iterations", "an epoch", "bytes a step", "error");
+  line(fmt::format(kSummaryRow, "", "test", "forward", "backward", "seconds", "peak tensor", "gradient"));
+  line(fmt::format(kSummaryRow, "variant", "error", "iterations", "iterations", "an epoch", "bytes a step",
+                   "error"));
   for (const auto& result : results) {
-    print(result.name, percent(result.test_error), fmt::format("{:.1f}", result.forward_iterations),
-          or_dash(result.backward_iterations, "{:.1f}"), or_dash(result.seconds_per_epoch, "{:.2f}"),
-          grouped(result.peak_bytes), or_dash(result.gradient_error, "{:.1e}"));
+    line(fmt::format(kSummaryRow, result.name, percent(result.test_error),
+                     decimal(result.forward_iterations, 1), decimal(result.backward_iterations, 1),
+                     decimal(result.seconds_per_epoch, 2), grouped(result.peak_bytes),
+                     result.gradient_error ? fmt::format("{:.1e}", *result.gradient_error) : "-"));
   }
 }
 
@@ -107,7 +108,7 @@ void Console::progress(const std::string& variant, std::int64_t epoch, std::int6
     return;
   }
   drawn_at_ = now();
-  const auto left = fmt::format("{:17}  {:>7}  ", variant, fmt::format("{}/{}", epoch, last));
+  const auto left = fmt::format("{:17} {:>6} ", variant, fmt::format("{}/{}", epoch, last));
   const auto right = fmt::format(" {:3.0f} %  loss {:.4f}  {:.1f} iterations", 100 * fraction, so_far.loss,
                                  so_far.iterations);
   const auto room = columns(out_);

@@ -5,8 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <limits>
 #include <string>
-#include <thread>
 
 #include "interrupt.h"
 #include "train.h"
@@ -35,8 +35,9 @@ void add_train_options(CLI::App& command, app::TrainOptions& options) {
       ->type_name("DIR");
   command.add_option("--epochs", options.epochs, "Epochs to train; 0 only evaluates")
       ->check(CLI::Range(0, 100000));
-  command.add_option("--seed", options.seed, "Seed of the weights and of the order of images (default: 1)");
-  command.add_option("--threads", options.threads, "Threads (default: one a core)")
+  command.add_option("--seed", options.seed, "Seed of the weights and of the order of images (default: 1)")
+      ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()));
+  command.add_option("--threads", options.threads, "Threads; for models this small one is as fast as any")
       ->check(CLI::Range(1, 4096));
   command.add_option("--device", options.device, "cpu, cuda or cuda:N");
   command.add_option("--report", options.report, "Write what was found as JSON")->type_name("FILE.json");
@@ -50,7 +51,6 @@ void add_train_options(CLI::App& command, app::TrainOptions& options) {
 
 int main(int argc, char** argv) {
   app::TrainOptions options;
-  options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   options.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
 
   CLI::App program("Implicit layers, trained on real images. Without a command: train.", "stillpoint");

@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "user_error.h"
+#include "variants.h"
 
 namespace stillpoint::app {
 namespace {
@@ -65,55 +66,74 @@ std::string terminal(const std::filesystem::path& path) {
 
 struct Curve {
   std::string title;
+  std::string style;
   std::vector<std::pair<double, double>> points;
 };
 
+std::string color(std::size_t index) {
+  return fmt::format("linecolor rgb '{}'", kColors[index % kColors.size()]);
+}
+
 /// The command that plots `curves`, with their numbers in the script itself.
-std::string plot_command(const std::vector<Curve>& curves, const std::string& style) {
-  std::string data, command;
+std::string plot_command(const std::vector<Curve>& curves) {
+  std::string data, command = "plot ";
   for (std::size_t i = 0; i < curves.size(); ++i) {
     data += fmt::format("$curve{} << EOD\n", i);
     for (const auto& [x, y] : curves[i].points) {
       data += fmt::format("{} {}\n", x, y);
     }
     data += "EOD\n";
-    command += fmt::format("{}$curve{} with {} linecolor rgb '{}' title '{}'", i == 0 ? "plot " : ", ", i,
-                           style, kColors[i % kColors.size()], curves[i].title);
+    command += fmt::format("$curve{} with {} title '{}', ", i, curves[i].style, curves[i].title);
   }
   return data + command + "\n";
 }
 
 std::string error_panel(const std::vector<VariantResult>& results) {
   std::vector<Curve> curves;
+  std::int64_t first = 1, last = 1;
   for (const auto& result : results) {
-    Curve curve{.title = result.name, .points = {}};
+    // Variants that agree cover each other: the earlier, the wider.
+    const auto width = 2 * (results.size() - curves.size());
+    Curve curve{.title = result.name,
+                .style = fmt::format("linespoints linewidth {} pointtype 7 pointsize 0.{} {}", width, width,
+                                     color(curves.size())),
+                .points = {}};
     for (const auto& epoch : result.epochs) {
       curve.points.emplace_back(epoch.number, 100 * epoch.test.error);
+      last = std::max(last, epoch.number);
     }
     if (curve.points.empty()) {
       curve.points.emplace_back(0, 100 * result.test_error);
+      first = 0;
     }
     curves.push_back(std::move(curve));
   }
-  return "set title 'Test error'\n"
-         "set xlabel 'epoch'\nset ylabel 'wrong labels (%)'\nset xtics 1\nset format y '%g'\n"
-         "set offsets 0.2, 0.2, graph 0.05, graph 0.05\n" +
-         plot_command(curves, "linespoints pointtype 7 pointsize 0.6 linewidth 2");
+  return fmt::format(
+             "set title 'Test error'\nset xlabel 'epoch'\nset ylabel 'wrong labels (%)'\n"
+             "set xrange [{}:{}]\nset xtics {}\nset offsets 0, 0, graph 0.05, graph 0.05\n",
+             static_cast<double>(first) - 0.2, static_cast<double>(last) + 0.2, 1 + (last - first) / 10) +
+         plot_command(curves);
 }
 
 std::string residual_panel(const std::vector<Trace>& traces) {
   std::vector<Curve> curves;
+  double last = 1;
   for (const auto& trace : traces) {
-    Curve curve{.title = trace.solver, .points = {}};
-    for (std::size_t i = 0; i < trace.residual.size(); ++i) {
-      curve.points.emplace_back(i + 1, trace.residual[i]);
+    Curve curve{.title = trace.solver, .style = "lines linewidth 2.5 " + color(curves.size()), .points = {}};
+    for (const auto residual : trace.residual) {
+      curve.points.emplace_back(curve.points.size() + 1, residual);
     }
+    last = std::max(last, static_cast<double>(trace.residual.size()));
     curves.push_back(std::move(curve));
   }
-  return "set title 'Residual of one test batch'\n"
-         "set xlabel 'evaluations of f'\nset ylabel 'largest |f(z) - z|'\nset xtics auto\n"
-         "set logscale y\nset format y '10^{%L}'\nset offsets 0, 0, 0, 0\n" +
-         plot_command(curves, "lines linewidth 2");
+  curves.push_back({.title = "tolerance in training",
+                    .style = "lines linewidth 1.5 dashtype 2 linecolor rgb '#777777'",
+                    .points = {{1, kTolerance}, {last, kTolerance}}});
+  return "set title 'Residual of one test batch'\nset xlabel 'evaluations of f (for Newton, also of its "
+         "Jacobian)'\n"
+         "set ylabel 'largest |f(z) - z| of a sample'\nset xrange [1:*]\nset xtics auto\n"
+         "set logscale y\nset format y '10^{%L}'\nunset mytics\nset offsets 0, 0, 0, 0\n" +
+         plot_command(curves);
 }
 
 }  // namespace

@@ -140,9 +140,9 @@ void train(const TrainOptions& options) {
   save(options, models);
 
   Console console;
-  console.line(fmt::format("{}: {} images to train with, {} to test; seed {}; {} threads on {}\n",
-                           options.data.string(), data.train.size(), data.test.size(), models.seed,
-                           options.threads, options.device));
+  console.line("Linear(784, 100), then the fixed point z* = tanh(W z* + x), then Linear(100, 10)");
+  console.line(fmt::format("{}: {} training and {} test images; seed {}", options.data.string(),
+                           data.train.size(), data.test.size(), models.seed));
   if (options.epochs > 0) {
     console.epoch_header();
   }

@@ -11,12 +11,11 @@
 namespace stillpoint::app {
 namespace {
 
-/// A residual of 1e-5 in each sample is the published 1e-4 over a batch of 100. (Kolter, Duvenaud, Johnson
-/// 2020, "Deep Implicit Layers", chapter 1.) Samples that miss it are counted and shown with each epoch.
+/// Samples that miss the tolerance are counted and shown with each epoch.
 FixedPointOptions options(FixedPointSolver solver, GradientRule gradient) {
   return {.solver = std::move(solver),
           .gradient = std::move(gradient),
-          .tolerance = {.relative = 0.0, .absolute = 1e-5},
+          .tolerance = {.relative = 0.0, .absolute = kTolerance},
           .max_iterations = 200,
           .on_failure = OnFailure::Ignore};
 }

@@ -1,0 +1,108 @@
+#include "checkpoint.h"
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "support.h"
+#include "variants.h"
+
+namespace stillpoint::app::testing {
+namespace {
+
+Checkpoint two_variants() {
+  torch::manual_seed(3);
+  const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .backward_iterations = 11.5, .seconds = 3};
+  Checkpoint checkpoint{.seed = 18'446'744'073'709'551'615U, .variants = {}};
+  for (const char* name : {"picard-implicit", "newton-implicit"}) {
+    checkpoint.variants.push_back(
+        {name, Classifier(find_variant(name).options), {{1, train, {}}, {2, train, {}}}});
+  }
+  return checkpoint;
+}
+
+void expect_equal(const Checkpoint& a, const Checkpoint& b) {
+  EXPECT_EQ(a.seed, b.seed);
+  ASSERT_EQ(a.variants.size(), b.variants.size());
+  for (std::size_t i = 0; i < a.variants.size(); ++i) {
+    EXPECT_EQ(a.variants[i].name, b.variants[i].name);
+    EXPECT_EQ(a.variants[i].epochs.size(), b.variants[i].epochs.size());
+    const auto weights = a.variants[i].model->named_parameters();
+    const auto others = b.variants[i].model->named_parameters();
+    ASSERT_EQ(weights.size(), 5U);
+    for (const auto& weight : weights) {
+      EXPECT_TRUE(weight.value().equal(others[weight.key()])) << weight.key();
+    }
+  }
+}
+
+class CheckpointFile : public ::testing::Test {
+ protected:
+  void expect_unreadable() {
+    expect_user_error([&] { load_checkpoint(path); }, {path.string(), "not a checkpoint", "--save"});
+  }
+
+  TemporaryDirectory directory;
+  fs::path path = directory / "checkpoint";
+};
+
+TEST_F(CheckpointFile, GivesBackWhatWasSaved) {
+  const auto saved = two_variants();
+  save_checkpoint(path, saved);
+  const auto loaded = load_checkpoint(path);
+  expect_equal(saved, loaded);
+  EXPECT_EQ(loaded.variants[1].epochs[1].number, 2);
+  EXPECT_EQ(loaded.variants[1].epochs[1].train.backward_iterations, 11.5);
+}
+
+TEST_F(CheckpointFile, RefusesAFileThatIsMissing) {
+  expect_user_error([&] { load_checkpoint(path); }, {path.string(), "cannot read"});
+}
+
+TEST_F(CheckpointFile, RefusesWhatIsNoCheckpoint) {
+  for (const auto& bytes : {std::string(), std::string("text"), std::string(10'000, '\0')}) {
+    put(path, bytes);
+    expect_unreadable();
+  }
+}
+
+TEST_F(CheckpointFile, RefusesAnArchiveOfAnotherProgram) {
+  torch::serialize::OutputArchive archive;
+  archive.write("weight", torch::ones({2, 2}));
+  archive.save_to(path.string());
+  expect_unreadable();
+}
+
+TEST_F(CheckpointFile, RefusesWeightsOfAnotherShape) {
+  auto checkpoint = two_variants();
+  auto weight = checkpoint.variants[0].model->named_parameters()["decoder.weight"];
+  weight.set_data(torch::ones({3, 3}));
+  save_checkpoint(path, checkpoint);
+  expect_unreadable();
+}
+
+TEST_F(CheckpointFile, RefusesATruncatedFile) {
+  save_checkpoint(path, two_variants());
+  const auto whole = get(path);
+  for (const double part : {0.01, 0.3, 0.7, 0.99, 0.9999}) {
+    put(path, whole.substr(0, static_cast<std::size_t>(part * static_cast<double>(whole.size()))));
+    expect_unreadable();
+  }
+}
+
+TEST_F(CheckpointFile, NoticesADamagedByteOrIsNotHarmedByIt) {
+  const auto saved = two_variants();
+  save_checkpoint(path, saved);
+  const auto whole = get(path);
+  for (std::size_t at = 11; at < whole.size(); at += whole.size() / 97) {
+    auto damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    put(path, damaged);
+    try {
+      expect_equal(saved, load_checkpoint(path));
+    } catch (const UserError&) {
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stillpoint::app::testing

@@ -1,0 +1,77 @@
+#include "report.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace stillpoint::app::testing {
+namespace {
+
+std::set<std::string> keys(const nlohmann::json& object) {
+  std::set<std::string> names;
+  for (const auto& [key, value] : object.items()) {
+    names.insert(key);
+  }
+  return names;
+}
+
+std::vector<Epoch> two_epochs() {
+  const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .backward_iterations = 11.5, .seconds = 3};
+  const Pass test{
+      .error = 0.125, .loss = 0.25, .iterations = 30, .backward_iterations = {}, .unconverged = 2};
+  const Pass later{.error = 0.2, .loss = 0.4, .iterations = 22, .backward_iterations = 12, .seconds = 5};
+  return {{.number = 1, .train = train, .test = test}, {.number = 2, .train = later, .test = test}};
+}
+
+TEST(Report, HasTheShapeThatIsPromised) {
+  auto result = summarize("newton-implicit", two_epochs(), two_epochs().back().test);
+  result.peak_bytes = 123;
+  result.gradient_error = 1e-6;
+  const auto report = make_report({result}, 7, "stillpoint train");
+  EXPECT_EQ(keys(report), (std::set<std::string>{"variants", "seed", "command", "versions"}));
+  EXPECT_EQ(keys(report["versions"]), (std::set<std::string>{"stillpoint", "libtorch", "compiler"}));
+  EXPECT_EQ(report["seed"], 7);
+  EXPECT_EQ(report["command"], "stillpoint train");
+
+  const auto& variant = report["variants"].at(0);
+  EXPECT_EQ(keys(variant), (std::set<std::string>{"name", "test_error", "train_error", "forward_iterations",
+                                                  "backward_iterations", "seconds_per_epoch", "peak_bytes",
+                                                  "gradient_error", "epochs"}));
+  EXPECT_EQ(variant["name"], "newton-implicit");
+  EXPECT_EQ(variant["test_error"], 0.125);
+  EXPECT_EQ(variant["train_error"], 0.2);
+  EXPECT_EQ(variant["forward_iterations"], 22.0);
+  EXPECT_EQ(variant["backward_iterations"], 12.0);
+  EXPECT_EQ(variant["seconds_per_epoch"], 4.0);
+  EXPECT_EQ(variant["peak_bytes"], 123);
+  EXPECT_EQ(variant["gradient_error"], 1e-6);
+  EXPECT_EQ(variant["epochs"].size(), 2U);
+  EXPECT_EQ(variant["epochs"][1]["epoch"], 2);
+}
+
+TEST(Report, SaysNullForWhatIsNotKnown) {
+  const auto result =
+      summarize("picard-unrolled", {}, {.error = 0.9, .loss = 2.3, .backward_iterations = {}});
+  const auto variant = make_report({result}, 1, "")["variants"][0];
+  for (const char* key : {"train_error", "backward_iterations", "seconds_per_epoch", "gradient_error"}) {
+    EXPECT_TRUE(variant[key].is_null()) << key;
+  }
+}
+
+TEST(Report, GivesTheSameEpochsBack) {
+  auto epochs = two_epochs();
+  epochs[1].train.loss = std::numeric_limits<double>::quiet_NaN();
+  epochs[1].train.backward_iterations = std::nullopt;
+  const auto text = epochs_to_json(epochs).dump();
+  const auto back = epochs_from_json(nlohmann::json::parse(text));
+  EXPECT_EQ(epochs_to_json(back).dump(), text);
+  EXPECT_EQ(back[0].train.backward_iterations, 11.5);
+  EXPECT_EQ(back[0].test.unconverged, 2);
+  EXPECT_TRUE(std::isnan(back[1].train.loss));
+  EXPECT_FALSE(back[1].train.backward_iterations.has_value());
+}
+
+}  // namespace
+}  // namespace stillpoint::app::testing
