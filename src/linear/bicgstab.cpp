@@ -17,13 +17,10 @@ double machine_epsilon(const at::Tensor& t) {
                                         : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
-}  // namespace
-
-Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                     const Tolerance& tolerance) const {
+Solution<at::Tensor> recur(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                           const Tolerance& tolerance, std::int64_t max_iterations) {
   using detail::quotient_or_zero;
   using detail::row_dot;
-  TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "BiCgStab";
@@ -59,8 +56,18 @@ Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& 
   }
   solution.value = monitor.best();
   monitor.write(stats);
-  detail::confirm(a, b, tolerance, solution);
   return solution;
+}
+
+}  // namespace
+
+Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                     const Tolerance& tolerance) const {
+  TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
+  return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
+                               [&](const at::Tensor& rhs, const at::Tensor& start, std::int64_t allowed) {
+                                 return recur(a, rhs, start, tolerance, allowed);
+                               });
 }
 
 }  // namespace stillpoint

@@ -7,10 +7,10 @@
 #include "stillpoint/core/monitor.h"
 
 namespace stillpoint {
+namespace {
 
-Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                               const Tolerance& tolerance) const {
-  TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
+Solution<at::Tensor> recur(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                           const Tolerance& tolerance, std::int64_t max_iterations) {
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "Cg";
@@ -35,8 +35,18 @@ Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, con
   }
   solution.value = monitor.best();
   monitor.write(stats);
-  detail::confirm(a, b, tolerance, solution);
   return solution;
+}
+
+}  // namespace
+
+Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                               const Tolerance& tolerance) const {
+  TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
+  return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
+                               [&](const at::Tensor& rhs, const at::Tensor& start, std::int64_t allowed) {
+                                 return recur(a, rhs, start, tolerance, allowed);
+                               });
 }
 
 }  // namespace stillpoint

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/rows.h"
@@ -31,6 +32,35 @@ void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tole
       stats.status[i] = Status::NonFinite;
     } else if (stats.status[i] == Status::Converged && stats.residual[i] > allowed) {
       stats.status[i] = Status::Inaccurate;
+    }
+  }
+}
+
+Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                   const Tolerance& tolerance, std::int64_t max_iterations,
+                                   const Recurrence& run) {
+  Solution<at::Tensor> solution = run(b, x0, max_iterations);
+  Stats& stats = solution.stats;
+  const std::size_t batch = stats.status.size();
+  while (true) {
+    confirm(a, b, tolerance, solution);
+    std::vector<std::uint8_t> drifted(batch);
+    std::int64_t left = max_iterations;
+    for (std::size_t i = 0; i < batch; ++i) {
+      drifted[i] = stats.status[i] == Status::Inaccurate;
+      if (drifted[i]) left = std::min(left, max_iterations - stats.iterations[i]);
+    }
+    if (stats.count(Status::Inaccurate) == 0 || left <= 0) return solution;
+
+    const at::Tensor zero = at::zeros_like(b);
+    const Solution<at::Tensor> again =
+        run(select_rows(drifted, b, zero), select_rows(drifted, solution.value, zero), left);
+    solution.value = select_rows(drifted, again.value, solution.value);
+    stats.evaluations += again.stats.evaluations;
+    for (std::size_t i = 0; i < batch; ++i) {
+      if (!drifted[i]) continue;
+      stats.status[i] = again.stats.status[i];
+      stats.iterations[i] += again.stats.iterations[i];
     }
   }
 }

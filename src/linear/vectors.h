@@ -2,6 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <functional>
+
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/linear/operator.h"
@@ -24,6 +27,16 @@ Start start_from(const LinearOperator& a, const at::Tensor& b, const at::Tensor&
 /// tolerance (and its rounding) become inaccurate.
 void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
              Solution<at::Tensor>& solution);
+
+/// A method that updates its residual instead of computing it: from x0, for at most so many steps.
+using Recurrence = std::function<Solution<at::Tensor>(const at::Tensor& b, const at::Tensor& x0,
+                                                      std::int64_t max_iterations)>;
+
+/// Runs it, and again from where it ended for the samples whose true residual it had drifted from, while
+/// their iterations last. One product more a run.
+Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                   const Tolerance& tolerance, std::int64_t max_iterations,
+                                   const Recurrence& run);
 
 /// Inner products of the samples of x and y, shaped to broadcast against them.
 at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y);
