@@ -11,6 +11,13 @@ Tolerance tight(torch::Dtype dtype) {
 }  // namespace
 
 FixedPointOptions Variant::options(torch::Dtype dtype) const {
+  if (steps > 0) {
+    return {.solver = solver,
+            .gradient = gradient({}),
+            .tolerance = {.relative = 0.0, .absolute = 0.0},
+            .max_iterations = steps,
+            .on_failure = OnFailure::Ignore};
+  }
   const Tolerance linear = {.relative = dtype == torch::kFloat ? 2e-6 : 1e-13, .absolute = 0.0};
   return {.solver = solver,
           .gradient = gradient(linear),
@@ -23,18 +30,18 @@ Variant implicit_variant(std::string name, FixedPointSolver solver, LinearSolver
   const auto rule = [linear](const Tolerance& tolerance) -> GradientRule {
     return ImplicitGradient{.linear_solver = linear, .tolerance = tolerance, .transposed_jacobian = {}};
   };
-  return {std::move(name), std::move(solver), rule};
+  return {std::move(name), std::move(solver), rule, 0};
 }
 
-Variant rule_variant(std::string name, FixedPointSolver solver, GradientRule rule) {
-  return {std::move(name), std::move(solver), [rule](const Tolerance&) { return rule; }};
+Variant loop_variant(std::string name, FixedPointSolver solver, GradientRule rule) {
+  return {std::move(name), std::move(solver), [rule](const Tolerance&) { return rule; }, 100};
 }
 
 std::vector<Variant> exact_variants() {
   return {implicit_variant("Picard, implicit", Picard{}), implicit_variant("Anderson, implicit", Anderson{}),
           implicit_variant("Newton, implicit", Newton{}),
-          rule_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
-          rule_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4})};
+          loop_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
+          loop_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4})};
 }
 
 std::vector<Variant> linear_solver_variants() {

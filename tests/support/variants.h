@@ -16,6 +16,9 @@ struct Variant {
   FixedPointSolver solver;
   /// The rule, with this tolerance for the systems that it solves, if it solves any.
   std::function<GradientRule(const Tolerance&)> gradient;
+  /// Of a rule that differentiates the steps: how many to take, whatever the residual, since derivatives
+  /// converge later than the value does. 0 for other rules.
+  std::int64_t steps = 0;
 
   /// As tight as the dtype allows with some room, and throwing if that is not reached.
   FixedPointOptions options(torch::Dtype dtype) const;
@@ -23,7 +26,7 @@ struct Variant {
 
 Variant implicit_variant(std::string name, FixedPointSolver solver,
                          LinearSolver linear = AutomaticLinearSolver{});
-Variant rule_variant(std::string name, FixedPointSolver solver, GradientRule rule);
+Variant loop_variant(std::string name, FixedPointSolver solver, GradientRule rule);
 
 /// Picard, Anderson and Newton with the implicit gradient; Picard unrolled and checkpointed.
 std::vector<Variant> exact_variants();

@@ -1,0 +1,260 @@
+// Misuse gives one clear error that names the argument; oddities that are allowed do what the documentation
+// says.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "stillpoint/stillpoint.h"
+#include "support/compare.h"
+#include "support/device.h"
+
+namespace stillpoint::test {
+namespace {
+
+const Map kHalf = [](const Tensor& z) { return 0.5 * z; };
+
+std::vector<FixedPointSolver> solvers() { return {Picard{}, Anderson{}, Newton{}}; }
+
+// On every solver, and with gradients on and off.
+template <class Function>
+void with_each_solver(Function&& check) {
+  for (const auto& solver : solvers()) {
+    for (const bool gradients : {false, true}) {
+      SCOPED_TRACE(solver.name() + (gradients ? ", gradients on" : ", gradients off"));
+      const torch::AutoGradMode mode(gradients);
+      check(FixedPointOptions{.solver = solver, .max_iterations = 50, .on_failure = OnFailure::Ignore});
+    }
+  }
+}
+
+TEST(BadStart, IsRefused) {
+  with_each_solver([](const FixedPointOptions& options) {
+    expect_error([&] { fixed_point(kHalf, Tensor(), options); }, "z0");
+    expect_error([&] { fixed_point(kHalf, zeros({}), options); }, "z0");
+    expect_error([&] { fixed_point(kHalf, torch::ones({2, 3}, at::kLong), options); }, "z0");
+    expect_error([&] { fixed_point(kHalf, torch::ones({2, 3}, at::kBool), options); }, "z0");
+    expect_error([&] { fixed_point(kHalf, torch::ones({2, 3}, at::kComplexDouble), options); }, "z0");
+  });
+}
+
+TEST(BadStart, OfATupleIsRefused) {
+  const TupleMap same = [](const std::vector<Tensor>& z) { return z; };
+  expect_error([&] { fixed_point(same, std::vector<Tensor>{}); }, "state");
+  expect_error([&] { fixed_point(same, std::vector<Tensor>{zeros({2, 3}), zeros({3, 3})}); }, "state[1]");
+  expect_error(
+      [&] {
+        fixed_point(same, std::vector<Tensor>{zeros({2, 3}), zeros({2, 3}, at::kFloat)});
+      },
+      "state[1]");
+  expect_error([&] { fixed_point(same, std::vector<Tensor>{torch::ones({2, 3}, at::kLong)}); }, "loating");
+}
+
+TEST(BadMap, ThatIsEmptyIsRefused) {
+  expect_error([] { fixed_point(Map(), zeros({2, 3})); }, "f:");
+  expect_error([] { fixed_point(TupleMap(), std::vector<Tensor>{zeros({2, 3})}); }, "f:");
+}
+
+TEST(BadMap, ThatChangesShapeDtypeOrDeviceIsRefused) {
+  with_each_solver([](const FixedPointOptions& options) {
+    const Tensor z0 = zeros({2, 3});
+    const auto message = [&](const Map& f) { return error_of([&] { fixed_point(f, z0, options); }); };
+    const auto says = [](const std::string& text, const std::string& part) {
+      EXPECT_NE(text.find(part), std::string::npos) << part << " is missing from: " << text;
+    };
+    const std::string shape = message([](const Tensor& z) { return z.sum(1, true); });
+    for (const char* part : {"f", "[2, 3]", "[2, 1]"}) says(shape, part);
+    says(message([](const Tensor& z) { return z.unsqueeze(0); }), "[1, 2, 3]");
+    says(message([](const Tensor& z) { return z.narrow(0, 0, 1); }), "[1, 3]");
+    const std::string dtype = message([](const Tensor& z) { return z.to(at::kFloat); });
+    for (const char* part : {"f", "ouble", "loat"}) says(dtype, part);
+    says(message([](const Tensor& z) { return torch::empty_like(z, at::device(at::kMeta)); }), "meta");
+    says(message([](const Tensor&) { return Tensor(); }), "f");
+  });
+}
+
+TEST(BadMap, ThatReturnsAWrongTupleIsRefused) {
+  const std::vector<Tensor> z0{zeros({2, 3}), zeros({2, 1})};
+  expect_error(
+      [&] { fixed_point([](const std::vector<Tensor>& z) { return std::vector<Tensor>{z[0]}; }, z0); }, "2");
+  expect_error(
+      [&] {
+        fixed_point([](const std::vector<Tensor>& z) { return std::vector<Tensor>{z[0], z[0]}; }, z0);
+      },
+      "state[1]");
+}
+
+TEST(BadMap, ThatEditsItsArgumentIsRefused) {
+  with_each_solver([](const FixedPointOptions& options) {
+    expect_error(
+        [&] {
+          fixed_point([](const Tensor& z) { return z.mul_(0.5); }, torch::ones({2, 3}, test::options()),
+                      options);
+        },
+        "in place");
+    expect_error(
+        [&] {
+          fixed_point(
+              [](const Tensor& z) {
+                const torch::NoGradGuard off;
+                z.add_(1.0);
+                return z * 0.5;
+              },
+              torch::ones({2, 3}, test::options()), options);
+        },
+        "in place");
+  });
+}
+
+struct Mine : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+TEST(BadMap, ThatThrowsIsPassedThrough) {
+  with_each_solver([](const FixedPointOptions& options) {
+    for (const int after : {0, 1, 2}) {
+      int calls = 0;
+      const Map f = [&](const Tensor& z) {
+        if (calls++ == after) throw Mine("at call " + std::to_string(after));
+        return torch::cos(z);
+      };
+      EXPECT_THROW(fixed_point(f, zeros({2, 3}), options), Mine);
+    }
+  });
+}
+
+// The backward pass may evaluate f again, inside LibTorch's engine.
+TEST(BadMap, ThatThrowsInTheBackwardPassIsPassedThrough) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  bool fail = false;
+  const Map f = [&](const Tensor& z) {
+    if (fail) throw Mine("late");
+    return torch::tanh(0.5 * z + x);
+  };
+  const Tensor z = fixed_point(f, zeros({2, 3})).value;
+  fail = true;
+  EXPECT_THROW(torch::autograd::grad({z.sum()}, {x}, {}, true, true), std::exception);
+  fail = false;
+  EXPECT_NO_THROW(torch::autograd::grad({z.sum()}, {x}, {}, true, true));
+}
+
+TEST(OddMap, ThatIgnoresItsArgumentIsSolvedAtOnce) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  for (const auto& solver : solvers()) {
+    const auto [value, stats] =
+        fixed_point([&](const Tensor&) { return x.sin(); }, zeros({2, 3}), {.solver = solver});
+    EXPECT_TRUE(identical(value, x.sin()));
+    EXPECT_EQ(stats.mean_iterations(), 1.0);
+    EXPECT_TRUE(close(torch::autograd::grad({value.sum()}, {x})[0], x.detach().cos(), 1e-14));
+  }
+}
+
+TEST(OddMap, ThatReturnsItsArgumentIsSolvedAlready) {
+  const Tensor z0 = normal({2, 3});
+  with_each_solver([&](const FixedPointOptions& options) {
+    const auto [value, stats] = fixed_point([](const Tensor& z) { return z; }, z0, options);
+    EXPECT_TRUE(identical(value, z0));
+    EXPECT_TRUE(stats.converged());
+    EXPECT_EQ(stats.mean_iterations(), 0.0);
+  });
+}
+
+TEST(OddMap, ThatIsRandomHasAStatusThatSaysSo) {
+  with_each_solver([](const FixedPointOptions& options) {
+    const auto stats = fixed_point([](const Tensor& z) { return torch::tanh(z + torch::randn_like(z)); },
+                                   zeros({4, 8}), options)
+                           .stats;
+    EXPECT_EQ(stats.count(Status::MaxIterations), 4);
+  });
+}
+
+TEST(OddMap, ThatIsNotFiniteAnywhereHasAStatusThatSaysSo) {
+  with_each_solver([](const FixedPointOptions& options) {
+    const auto [value, stats] = fixed_point([](const Tensor& z) { return z * NAN; }, zeros({2, 3}), options);
+    EXPECT_EQ(stats.count(Status::NonFinite), 2);
+    EXPECT_TRUE(identical(value, zeros({2, 3})));
+  });
+}
+
+TEST(OddStart, MayRequireGradientsOrBeAnInferenceTensor) {
+  const Tensor z0 = zeros({2, 3}).requires_grad_();
+  const auto [value, stats] = fixed_point([](const Tensor& z) { return torch::cos(z); }, z0);
+  EXPECT_FALSE(value.requires_grad());
+  const c10::InferenceMode inference;
+  const auto inside = fixed_point([](const Tensor& z) { return torch::cos(z); }, zeros({2, 3}));
+  EXPECT_TRUE(identical(inside.value, value));
+}
+
+TEST(OddStart, ThatIsNotFiniteHasAStatusThatSaysSo) {
+  with_each_solver([](const FixedPointOptions& options) {
+    Tensor z0 = zeros({2, 3});
+    z0[1][0] = NAN;
+    const auto stats = fixed_point(kHalf, z0, options).stats;
+    EXPECT_EQ(stats.status[0], Status::Converged);
+    EXPECT_EQ(stats.status[1], Status::NonFinite);
+  });
+}
+
+TEST(BadOption, OfFixedPoint) {
+  const auto refuse = [](const FixedPointOptions& options, const std::string& name) {
+    const Tensor x = normal({2, 3}).requires_grad_();
+    expect_error(
+        [&] {
+          fixed_point([&](const Tensor& z) { return 0.5 * z + x; }, zeros({2, 3}), options);
+        },
+        name);
+  };
+  refuse({.max_iterations = -1}, "max_iterations");
+  refuse({.tolerance = {.relative = -1e-3}}, "relative");
+  refuse({.tolerance = {.absolute = NAN}}, "absolute");
+  for (const double damping : {0.0, -0.5, 2.0, static_cast<double>(NAN)}) {
+    refuse({.solver = Picard{.damping = damping}}, "Picard.damping");
+    refuse({.solver = Picard{.damping = damping}, .gradient = UnrolledGradient{}}, "Picard.damping");
+    refuse({.solver = Picard{.damping = damping}, .gradient = CheckpointedGradient{}}, "Picard.damping");
+    refuse({.gradient = PhantomGradient{.damping = damping}}, "PhantomGradient.damping");
+    refuse({.solver = Anderson{.mixing = damping}}, "Anderson.mixing");
+  }
+  for (const std::int64_t memory : {0, -1, 33})
+    refuse({.solver = Anderson{.memory = memory}}, "Anderson.memory");
+  refuse({.solver = Anderson{.regularization = -1.0}}, "Anderson.regularization");
+  refuse({.solver = Newton{.max_halvings = -1}}, "Newton.max_halvings");
+  refuse({.gradient = PhantomGradient{.steps = 0}}, "PhantomGradient.steps");
+  refuse({.solver = Picard{}, .gradient = CheckpointedGradient{.every = 0}}, "CheckpointedGradient.every");
+}
+
+TEST(BadOption, OfTheLinearSolverIsNamedInTheBackwardPassAtTheLatest) {
+  const auto refuse = [](const LinearSolver& solver, const std::string& name) {
+    const Tensor x = normal({2, 3}).requires_grad_();
+    expect_error(
+        [&] {
+          const auto z = fixed_point([&](const Tensor& y) { return torch::tanh(0.5 * y + x); }, zeros({2, 3}),
+                                     {.gradient = ImplicitGradient{.linear_solver = solver}})
+                             .value;
+          z.sum().backward();
+        },
+        name);
+  };
+  refuse(Gmres{.restart = 0}, "Gmres.restart");
+  refuse(Gmres{.max_iterations = -1}, "Gmres.max_iterations");
+  refuse(Neumann{.max_iterations = -1}, "Neumann.max_iterations");
+  refuse(Cg{.max_iterations = -1}, "Cg.max_iterations");
+  refuse(BiCgStab{.max_iterations = -1}, "BiCgStab.max_iterations");
+  refuse(AutomaticLinearSolver{.patience = -1}, "AutomaticLinearSolver.patience");
+  refuse(AutomaticLinearSolver{.dense_width = -1}, "AutomaticLinearSolver.dense_width");
+}
+
+TEST(BadOption, OfTheBackwardToleranceIsNamed) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  expect_error(
+      [&] {
+        const auto z =
+            fixed_point([&](const Tensor& y) { return torch::tanh(0.5 * y + x); }, zeros({2, 3}),
+                        {.gradient = ImplicitGradient{.tolerance = {.relative = -1.0, .absolute = 0.0}}})
+                .value;
+        z.sum().backward();
+      },
+      "relative");
+}
+
+}  // namespace
+}  // namespace stillpoint::test
