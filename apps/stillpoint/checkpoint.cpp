@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <torch/serialize.h>
 #include <torch/types.h>
+#include <zlib.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "files.h"
 #include "report.h"
@@ -15,7 +17,14 @@
 namespace stillpoint::app {
 namespace {
 
-constexpr const char* kFormat = "stillpoint checkpoint 1";
+// The first line names the format and the checksum of what follows, a LibTorch archive, which has none of its
+// own.
+constexpr const char* kHeader = "stillpoint checkpoint 1, CRC-32 {:08x}\n";
+
+std::string header(std::string_view archive) {
+  const auto* bytes = reinterpret_cast<const Bytef*>(archive.data());
+  return fmt::format(fmt::runtime(kHeader), crc32(0, bytes, static_cast<uInt>(archive.size())));
+}
 
 std::string read_text(torch::serialize::InputArchive& archive, const std::string& key) {
   c10::IValue value;
@@ -44,10 +53,12 @@ TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Varia
   return trained;
 }
 
-Checkpoint parse(std::istream& stream) {
+Checkpoint parse(const std::string& file) {
+  const auto line = file.substr(0, file.find('\n') + 1);
+  std::istringstream stream(file.substr(line.size()));
+  TORCH_CHECK(line == header(stream.view()), "another format, or damaged");
   torch::serialize::InputArchive archive;
   archive.load_from(stream, torch::kCPU);
-  TORCH_CHECK(read_text(archive, "format") == kFormat, "another format");
   Checkpoint checkpoint;
   checkpoint.seed = std::stoull(read_text(archive, "seed"));
   for (const auto& variant : variants()) {
@@ -64,7 +75,6 @@ Checkpoint parse(std::istream& stream) {
 
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
   torch::serialize::OutputArchive archive;
-  archive.write("format", c10::IValue(kFormat));
   archive.write("seed", c10::IValue(std::to_string(checkpoint.seed)));
   for (const auto& variant : checkpoint.variants) {
     torch::serialize::OutputArchive weights, nested;
@@ -75,13 +85,13 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   }
   std::ostringstream bytes;
   archive.save_to(bytes);
-  write_file(path, bytes.str());
+  write_file(path, header(bytes.view()) + bytes.str());
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  std::istringstream bytes(read_file(path));
+  const auto file = read_file(path);
   try {
-    return parse(bytes);
+    return parse(file);
   } catch (const std::exception&) {
     throw UserError(fmt::format(
         "{} is not a checkpoint that can be read, or is damaged: name one that --save wrote", path.string()));

@@ -23,7 +23,7 @@ struct Checkpoint {
   std::vector<TrainedVariant> variants;
 };
 
-/// Writes a LibTorch archive; on failure what was there before stays. Throws UserError.
+/// Writes a LibTorch archive with a checksum; on failure what was there before stays. Throws UserError.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Throws UserError if the file is not a whole checkpoint of this program.

@@ -91,11 +91,12 @@ Output open_output(const fs::path& path) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
+  std::error_code ignored;
   std::ifstream stream(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream.is_open() || stream.bad() || fs::is_directory(path)) {
+  if (!stream.is_open() || fs::is_directory(path, ignored)) {
     throw UserError(fmt::format("cannot read {}: name a file that exists and can be read", path.string()));
   }
+  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   return bytes;
 }
 

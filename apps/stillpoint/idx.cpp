@@ -76,12 +76,14 @@ std::vector<std::int64_t> read_sizes(const std::filesystem::path& path, std::str
     fail(path, fmt::format("expected an IDX file with magic number {}, found {}", magic, found));
   }
   std::vector<std::int64_t> sizes;
-  std::size_t numbers = 1;
   for (std::size_t at = 4; at < header; at += 4) {
     sizes.push_back(big_endian(content.substr(at)));
-    numbers *= static_cast<std::size_t>(sizes.back());
+  }
+  std::size_t numbers = 1;
+  for (const auto size : sizes) {
+    numbers *= static_cast<std::size_t>(size);
     if (numbers == 0 || numbers > kMaxBytes) {
-      fail(path, fmt::format("sizes {} in its header are empty or too large", fmt::join(sizes, " x ")));
+      fail(path, fmt::format("{} in its header is empty or too large", fmt::join(sizes, " x ")));
     }
   }
   if (content.size() != header + numbers) {

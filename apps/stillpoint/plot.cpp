@@ -91,6 +91,7 @@ std::string plot_command(const std::vector<Curve>& curves) {
 std::string error_panel(const std::vector<VariantResult>& results) {
   std::vector<Curve> curves;
   std::int64_t first = 1, last = 1;
+  double low = 100, high = 0;
   for (const auto& result : results) {
     // Variants that agree cover each other: the earlier, the wider.
     const auto width = 2 * (results.size() - curves.size());
@@ -106,12 +107,18 @@ std::string error_panel(const std::vector<VariantResult>& results) {
       curve.points.emplace_back(0, 100 * result.test_error);
       first = 0;
     }
+    for (const auto& [epoch, error] : curve.points) {
+      low = std::min(low, error);
+      high = std::max(high, error);
+    }
     curves.push_back(std::move(curve));
   }
+  const double margin = std::max(0.05 * (high - low), 0.1);
   return fmt::format(
              "set title 'Test error'\nset xlabel 'epoch'\nset ylabel 'wrong labels (%)'\n"
-             "set xrange [{}:{}]\nset xtics {}\nset offsets 0, 0, graph 0.05, graph 0.05\n",
-             static_cast<double>(first) - 0.2, static_cast<double>(last) + 0.2, 1 + (last - first) / 10) +
+             "set xrange [{}:{}]\nset yrange [{}:{}]\nset xtics {}\n",
+             static_cast<double>(first) - 0.2, static_cast<double>(last) + 0.2, std::max(low - margin, 0.0),
+             high + margin, 1 + (last - first) / 10) +
          plot_command(curves);
 }
 
@@ -131,8 +138,8 @@ std::string residual_panel(const std::vector<Trace>& traces) {
                     .points = {{1, kTolerance}, {last, kTolerance}}});
   return "set title 'Residual of one test batch'\nset xlabel 'evaluations of f (for Newton, also of its "
          "Jacobian)'\n"
-         "set ylabel 'largest |f(z) - z| of a sample'\nset xrange [1:*]\nset xtics auto\n"
-         "set logscale y\nset format y '10^{%L}'\nunset mytics\nset offsets 0, 0, 0, 0\n" +
+         "set ylabel 'largest |f(z) - z| of a sample'\nset xrange [1:*]\nset yrange [*:*]\nset xtics auto\n"
+         "set logscale y\nset format y '10^{%L}'\nunset mytics\n" +
          plot_command(curves);
 }
 

@@ -89,18 +89,14 @@ TEST_F(CheckpointFile, RefusesATruncatedFile) {
   }
 }
 
-TEST_F(CheckpointFile, NoticesADamagedByteOrIsNotHarmedByIt) {
-  const auto saved = two_variants();
-  save_checkpoint(path, saved);
+TEST_F(CheckpointFile, RefusesADamagedByteWhereverItIs) {
+  save_checkpoint(path, two_variants());
   const auto whole = get(path);
-  for (std::size_t at = 11; at < whole.size(); at += whole.size() / 97) {
+  for (std::size_t at = 0; at < whole.size(); at += whole.size() / 97) {
     auto damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
     put(path, damaged);
-    try {
-      expect_equal(saved, load_checkpoint(path));
-    } catch (const UserError&) {
-    }
+    expect_unreadable();
   }
 }
 

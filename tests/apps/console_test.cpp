@@ -85,7 +85,8 @@ TEST(Console, ShowsSamplesThatDidNotConverge) {
     console.epoch("picard-implicit", {.number = 1, .train = pass, .test = kPass}, 3);
   }
   std::fclose(stream);
-  EXPECT_NE(get(path).find("1,234 samples not converged in training"), std::string::npos) << get(path);
+  EXPECT_NE(get(path).find("not converged: 1,234 forward, 0 backward, 0 in test"), std::string::npos)
+      << get(path);
 }
 
 TEST(Console, SaysThatNothingCanBeWritten) {
