@@ -52,9 +52,9 @@ struct Training {
   Tensor w = (normal({3, 3}) * 0.2).requires_grad_(), x = normal({2, 3}), target = normal({2, 3});
 
   void step(const FixedPointOptions& options) {
-    const Tensor z = fixed_point([this](const Tensor& y) { return torch::tanh(y.matmul(w) + x); },
-                                 torch::zeros_like(x), options)
-                         .value;
+    const Tensor contraction = w * (0.8 / (1 + w.norm()));  // wherever training leads
+    const Map cell = [=, this](const Tensor& y) { return torch::tanh(y.matmul(contraction) + x); };
+    const Tensor z = fixed_point(cell, torch::zeros_like(x), options).value;
     (z - target).square().sum().backward();
     const torch::NoGradGuard off;
     w -= 0.01 * w.grad();
