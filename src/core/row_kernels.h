@@ -8,14 +8,14 @@ namespace stillpoint::detail {
 /// taken in T over blocks of 1024 numbers a lane, and in double over the blocks.
 template <class T>
 struct RowKernels {
-  /// residual[b] = Σ (f − z)², scale[b] = Σ z² for each of the rows.
-  void (*difference_squares)(const T* z, const T* f, std::int64_t rows, std::int64_t width, double* residual,
-                             double* scale);
+  /// residual[b] = unit · sqrt(Σ (f − z)²), scale[b] = unit · sqrt(Σ z²) for each of the rows.
+  void (*residual_norms)(const T* z, const T* f, std::int64_t rows, std::int64_t width, double unit,
+                         double* residual, double* scale);
   /// out = z + damping (f − z)
   void (*damp)(const T* z, const T* f, T damping, std::int64_t n, T* out);
-  /// out = p + g, change[b] = Σ (out − u)² for each of the rows.
-  void (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t rows, std::int64_t width, T* out,
-                          double* change);
+  /// out = p + g, change[b] = unit · sqrt(Σ (out − u)²) for each of the rows.
+  void (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t rows, std::int64_t width,
+                          double unit, T* out, double* change);
   /// For one row: difference = f − z, copy = f; returns Σ z².
   double (*store_difference)(const T* z, const T* f, std::int64_t width, T* difference, T* copy);
   /// For one row: out[j] = Σ_i basis[j·stride + i] w[i] for j < count.

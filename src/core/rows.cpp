@@ -39,11 +39,6 @@ at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
   return norm == Norm::Euclidean ? sums : sums.div(std::sqrt(static_cast<double>(rows.size(1))));
 }
 
-// Sums of squares of rows to norms.
-void to_norms(std::vector<double>& sums, double unit) {
-  for (double& sum : sums) sum = unit * std::sqrt(sum);
-}
-
 }  // namespace
 
 AtenPathGuard::AtenPathGuard() : previous_(std::exchange(aten_path, true)) {}
@@ -126,11 +121,10 @@ at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::T
   const std::int64_t width = row_width(p);
   change.resize(p.size(0));
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "add_and_compare", [&] {
-    row_kernels<scalar_t>().add_and_compare(p.data_ptr<scalar_t>(), g.data_ptr<scalar_t>(),
-                                            u.data_ptr<scalar_t>(), p.size(0), width,
-                                            out.data_ptr<scalar_t>(), change.data());
+    row_kernels<scalar_t>().add_and_compare(
+        p.data_ptr<scalar_t>(), g.data_ptr<scalar_t>(), u.data_ptr<scalar_t>(), p.size(0), width,
+        scale_norm(1.0, norm, width), out.data_ptr<scalar_t>(), change.data());
   });
-  to_norms(change, scale_norm(1.0, norm, width));
   return out;
 }
 
@@ -142,13 +136,10 @@ void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNor
   if (detail::has_row_kernels(z) && norm != Norm::Maximum) {
     const std::int64_t width = detail::row_width(z);
     AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "residual_norms", [&] {
-      detail::row_kernels<scalar_t>().difference_squares(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
-                                                         z.size(0), width, norms.residual.data(),
-                                                         norms.scale.data());
+      detail::row_kernels<scalar_t>().residual_norms(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
+                                                     z.size(0), width, detail::scale_norm(1.0, norm, width),
+                                                     norms.residual.data(), norms.scale.data());
     });
-    const double unit = detail::scale_norm(1.0, norm, width);
-    detail::to_norms(norms.residual, unit);
-    detail::to_norms(norms.scale, unit);
     return;
   }
   const std::vector<double> both =

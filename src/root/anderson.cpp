@@ -20,12 +20,16 @@ using detail::kMaxMemory;
 
 constexpr std::int64_t kCacheLine = 64;  // bytes
 
-// What is known of one sample beside its vectors and their inner products.
+// What is known of one sample beside its vectors and their inner products, and the safeguard that rests on
+// it: mixed steps have to do better than plain ones, as far as those are known.
 struct Sample {
   double square = std::numeric_limits<double>::infinity();  // ‖r‖² of the newest accepted evaluation
-  std::int64_t newest = -1;                                 // its slot; −1 if there is none
-  std::int64_t count = 0;                                   // accepted evaluations that are remembered
+  double plain_gain =
+      std::numeric_limits<double>::infinity();  // the factor by which the last plain step changed it
+  std::int64_t newest = -1;                     // slot of that evaluation; −1 if there is none
+  std::int64_t count = 0;                       // accepted evaluations that are remembered
   bool plain = true;      // the step to the evaluation that comes next is an unmixed one
+  bool poor = false;      // the last step was a mixed one, and a plain one promised more
   bool contracts = true;  // no plain step has enlarged the residual yet
 
   // A mixed step must not enlarge the residual, as long as plain steps do not either.
@@ -34,6 +38,15 @@ struct Sample {
     if (next_square <= square || !contracts) return false;
     if (plain) contracts = false;
     return !plain;
+  }
+
+  void accept(std::int64_t slot, double next_square) {
+    const double gain = next_square / square;
+    if (plain && newest >= 0) plain_gain = gain;
+    poor = !plain && contracts && gain > plain_gain;
+    square = next_square;
+    newest = slot;
+    ++count;
   }
 };
 
@@ -76,9 +89,7 @@ class Weights {
       gram[(std::max(slot, j) * memory_ + std::min(slot, j)) * lanes_] = dots[j];
     }
     inverse_norms[slot * lanes_] = 1.0 / std::sqrt(dots[slot]);
-    sample.square = dots[slot];
-    sample.newest = slot;
-    ++sample.count;
+    sample.accept(slot, dots[slot]);
   }
 
   /// Solves for the weights of samples first … first + lanes − 1; `first` is a multiple of lanes.
@@ -94,7 +105,7 @@ class Weights {
     const double* solved = &weights_[lane(b, memory_)];
     double sum = 0.0;
     for (std::int64_t j = 0; j < memory_; ++j) sum += weights[j] = solved[j * lanes_];
-    sample.plain = sample.count == 1 || !std::isfinite(sum);
+    sample.plain = sample.count == 1 || sample.poor || !std::isfinite(sum);
     if (sample.plain) {
       std::fill_n(weights, memory_, 0.0);
       weights[sample.newest] = 1.0;
@@ -104,7 +115,9 @@ class Weights {
 
  private:
   // Where the numbers of sample b begin, in an array with `size` numbers a sample.
-  std::int64_t lane(std::int64_t b, std::int64_t size) const { return b / lanes_ * size * lanes_ + b % lanes_; }
+  std::int64_t lane(std::int64_t b, std::int64_t size) const {
+    return b / lanes_ * size * lanes_ + b % lanes_;
+  }
 
   std::int64_t lanes_;
   std::int64_t memory_;

@@ -14,7 +14,8 @@ at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
   detail::check_like(name, result, z);
   TORCH_CHECK(!versioned || z._version() == version, name,
               ": expected it to leave its argument as it is, but it edited it in place; clone it first");
-  return result.is_contiguous() ? result : result.contiguous();
+  if (!result.is_contiguous()) result = result.contiguous();
+  return result;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <c10/util/Exception.h>
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/rows.h"
 #include "stillpoint/linear/operator.h"
@@ -28,28 +30,40 @@ at::Tensor newton_direction(const CheckedMap& f, const Tape& tape, const at::Ten
   return at::where(usable, d, rhs.squeeze(2)).view(z.sizes());
 }
 
-// Where the line search of a batch stands: a step length for each sample, and who has settled on one.
-struct LineSearch {
-  std::vector<double> length;
-  std::vector<std::uint8_t> settled;
-
-  explicit LineSearch(const std::vector<std::uint8_t>& running)
-      : length(running.begin(), running.end()), settled(running.size()) {
-    for (std::size_t b = 0; b < running.size(); ++b) settled[b] = running[b] == 0;
+// Where the search for a step stands: the step tried for each sample, and who has settled on one. Far from a
+// solution the Newton step can point at a fixed point that repels, and shortened it would still go there; the
+// plain step goes where f leads.
+class StepSearch {
+ public:
+  StepSearch(at::Tensor newton, at::Tensor plain, const std::vector<std::uint8_t>& running)
+      : newton_(std::move(newton)), plain_(std::move(plain)), step_(newton_), settled_(running.size()) {
+    for (std::size_t b = 0; b < running.size(); ++b) settled_[b] = running[b] == 0;
   }
 
-  /// Settles the samples whose residual has decreased enough and halves the steps of the others; true if all
-  /// have settled.
+  const at::Tensor& step() const { return step_; }
+
+  /// Settles the samples whose residual has decreased enough; true if all have settled.
   bool settle(const RowNorms& trial, const RowNorms& current) {
     bool all = true;
-    for (std::size_t b = 0; b < length.size(); ++b) {
-      if (settled[b]) continue;
-      settled[b] = trial.residual[b] <= (1.0 - kArmijo * length[b]) * current.residual[b];
-      if (!settled[b]) length[b] *= 0.5;
-      all = all && settled[b];
+    for (std::size_t b = 0; b < settled_.size(); ++b) {
+      if (!settled_[b]) settled_[b] = trial.residual[b] <= (1.0 - kArmijo * length_) * current.residual[b];
+      all = all && settled_[b];
     }
     return all;
   }
+
+  /// Turns to the next candidate for the others: after the full step the plain one, then ever shorter ones.
+  void next() {
+    if (std::exchange(tried_plain_, true)) length_ *= 0.5;
+    const at::Tensor candidate = length_ == 1.0 ? plain_ : newton_ * length_;
+    step_ = detail::select_rows(settled_, step_, candidate);
+  }
+
+ private:
+  at::Tensor newton_, plain_, step_;
+  std::vector<std::uint8_t> settled_;
+  bool tried_plain_ = false;
+  double length_ = 1.0;
 };
 
 }  // namespace
@@ -63,14 +77,14 @@ void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   Tape tape = f.record(z);
   residual_norms(z, tape.value(), norm, current);
   while (monitor.update(z, current)) {
-    const at::Tensor direction = newton_direction(f, tape, z);
-    LineSearch search(monitor.running());
+    StepSearch search(newton_direction(f, tape, z), tape.value() - z, monitor.running());
     at::Tensor trial;
-    for (std::int64_t halvings = 0;; ++halvings) {
-      trial = detail::select_rows(monitor.running(), z + direction * detail::to_column(search.length, z), z);
+    for (std::int64_t halvings = -1;; ++halvings) {
+      trial = detail::select_rows(monitor.running(), z + search.step(), z);
       tape = f.record(trial);
       residual_norms(trial, tape.value(), norm, trial_norms);
       if (search.settle(trial_norms, current) || halvings == max_halvings) break;
+      search.next();
     }
     z = trial;
     std::swap(current, trial_norms);

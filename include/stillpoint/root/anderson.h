@@ -10,9 +10,10 @@ namespace stillpoint {
 /// residuals, combined alike, are smallest. One evaluation an iteration; memory for 2 · `memory` states.
 /// (Anderson 1965; Walker, Ni 2011.)
 ///
-/// A step that made the residual of a sample grow is undone for it: a plain step from its best iterate
-/// follows, and if that grows too, f does not contract there and growth is accepted from then on. So on a
-/// contraction it does not need more evaluations than Picard.
+/// The safeguard: a mixed step that gained less than the last plain one did is followed by a plain step; one
+/// that made the residual grow is undone, and a plain step from before it is taken. If a plain step enlarges
+/// the residual, f does not contract there, and growth is accepted from then on. So a contraction does not
+/// take more evaluations than with Picard, as far as past steps tell.
 struct Anderson {
   static constexpr const char* name = "Anderson";
   std::int64_t memory = 5;  ///< in [1, 32]: evaluations remembered

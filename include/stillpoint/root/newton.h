@@ -8,8 +8,9 @@ namespace stillpoint {
 /// products, B·N² numbers and O(B·N³) operations an iteration for samples of width N. Quadratic convergence.
 /// Samples must not mix in f.
 ///
-/// A step is halved, sample by sample, until it decreases the residual (Armijo, factor 1e-4, at most
-/// `max_halvings` times); where the Jacobian is singular a plain step is tried.
+/// A step must decrease the residual of its sample (Armijo, factor 1e-4). Where the full one does not, the
+/// plain step f(z) − z is tried, which is drawn to fixed points that attract, and then the Newton step halved
+/// at most `max_halvings` times. Where the Jacobian is singular there are plain steps alone.
 /// (Dennis, Schnabel 1983, section 6.3.)
 struct Newton {
   static constexpr const char* name = "Newton";
