@@ -27,6 +27,7 @@ class Tally {
     sum_.error += logits.argmax(1).ne(labels).sum().item<double>();
     sum_.loss += size * loss.item<double>();
     sum_.iterations += size * stats.mean_iterations();
+    sum_.steps += size * static_cast<double>(std::ranges::max(stats.iterations));
     sum_.unconverged += failures(stats);
     if (stats.backward && !stats.backward->status.empty()) {
       sum_.backward_iterations =
@@ -41,6 +42,7 @@ class Tally {
     mean.error /= samples_;
     mean.loss /= samples_;
     mean.iterations /= samples_;
+    mean.steps /= samples_;
     if (mean.backward_iterations) {
       *mean.backward_iterations /= samples_;
     }
