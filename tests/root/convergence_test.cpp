@@ -70,6 +70,16 @@ TEST(Convergence, OfNewtonOnAnAffineMapTakesOneStep) {
   }
 }
 
+// Where the slope is just above 1 a Newton step overshoots; halved, it still heads for another fixed point.
+TEST(Convergence, OfNewtonIsToTheFixedPointThatPicardFindsWhenAStepOvershoots) {
+  const auto f = [](const Tensor& z) { return (3.0 * z + 0.1).tanh(); };
+  const auto z0 = torch::full({1, 1}, 0.339, options());
+  const auto newton = fixed_point(f, z0, {.solver = Newton{}});
+  const auto picard = fixed_point(f, z0, {.solver = Picard{}});
+  EXPECT_TRUE(newton.stats.converged());
+  EXPECT_NEAR(newton.value.item<double>(), picard.value.item<double>(), 1e-9);
+}
+
 TEST(Convergence, OfAndersonOnAnAffineMapEndsWithTheDimension) {
   // With memory for all of its evaluations it is GMRES, which ends after as many steps as there are
   // dimensions.
