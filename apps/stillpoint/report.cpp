@@ -29,7 +29,6 @@ json to_json(const Epoch& epoch) {
           {"train_error", train.error},
           {"train_loss", train.loss},
           {"forward_iterations", train.iterations},
-          {"forward_steps", train.steps},
           {"backward_iterations", or_null(train.backward_iterations)},
           {"unconverged", train.unconverged},
           {"backward_unconverged", train.backward_unconverged},
@@ -37,7 +36,6 @@ json to_json(const Epoch& epoch) {
           {"test_error", test.error},
           {"test_loss", test.loss},
           {"test_iterations", test.iterations},
-          {"test_steps", test.steps},
           {"test_unconverged", test.unconverged},
           {"test_seconds", test.seconds}};
 }
@@ -47,7 +45,6 @@ Epoch epoch_from_json(const json& object) {
   epoch.train = {.error = number(object.at("train_error")),
                  .loss = number(object.at("train_loss")),
                  .iterations = number(object.at("forward_iterations")),
-                 .steps = number(object.at("forward_steps")),
                  .backward_iterations = optional_number(object.at("backward_iterations")),
                  .unconverged = object.at("unconverged").get<std::int64_t>(),
                  .backward_unconverged = object.at("backward_unconverged").get<std::int64_t>(),
@@ -55,7 +52,6 @@ Epoch epoch_from_json(const json& object) {
   epoch.test = {.error = number(object.at("test_error")),
                 .loss = number(object.at("test_loss")),
                 .iterations = number(object.at("test_iterations")),
-                .steps = number(object.at("test_steps")),
                 .backward_iterations = std::nullopt,
                 .unconverged = object.at("test_unconverged").get<std::int64_t>(),
                 .seconds = number(object.at("test_seconds"))};

@@ -11,9 +11,8 @@ namespace stillpoint::app {
 struct Pass {
   double error = 0;       ///< fraction of images with the wrong label
   double loss = 0;        ///< cross entropy, in nats
-  double iterations = 0;  ///< of the forward solve, a sample
-  double steps = 0;  ///< of the forward solve, a batch: the iterations of its slowest sample, as published
-  std::optional<double> backward_iterations;  ///< empty in a test, and where the gradient solves no system
+  double iterations = 0;  ///< of the forward solve, until the last sample of a batch is done, as published
+  std::optional<double> backward_iterations;  ///< alike; empty in tests, and where no system is solved
   std::int64_t unconverged = 0;               ///< samples whose forward solve did not reach the tolerance
   std::int64_t backward_unconverged = 0;      ///< the same of the backward solve
   double seconds = 0;

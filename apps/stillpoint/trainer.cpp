@@ -26,12 +26,10 @@ class Tally {
     samples_ += size;
     sum_.error += logits.argmax(1).ne(labels).sum().item<double>();
     sum_.loss += size * loss.item<double>();
-    sum_.iterations += size * stats.mean_iterations();
-    sum_.steps += size * static_cast<double>(std::ranges::max(stats.iterations));
+    sum_.iterations += size * slowest(stats);
     sum_.unconverged += failures(stats);
     if (stats.backward && !stats.backward->status.empty()) {
-      sum_.backward_iterations =
-          sum_.backward_iterations.value_or(0) + size * stats.backward->mean_iterations();
+      sum_.backward_iterations = sum_.backward_iterations.value_or(0) + size * slowest(*stats.backward);
       sum_.backward_unconverged += failures(*stats.backward);
     }
   }
@@ -42,7 +40,6 @@ class Tally {
     mean.error /= samples_;
     mean.loss /= samples_;
     mean.iterations /= samples_;
-    mean.steps /= samples_;
     if (mean.backward_iterations) {
       *mean.backward_iterations /= samples_;
     }
@@ -51,6 +48,10 @@ class Tally {
   }
 
  private:
+  /// What the batch cost: a solver runs until the last of its samples is done.
+  static double slowest(const Stats& stats) {
+    return static_cast<double>(std::ranges::max(stats.iterations));
+  }
   static std::int64_t failures(const Stats& stats) {
     return static_cast<std::int64_t>(stats.status.size()) - stats.count(Status::Converged);
   }

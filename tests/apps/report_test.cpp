@@ -18,7 +18,7 @@ std::set<std::string> keys(const nlohmann::json& object) {
 }
 
 std::vector<Epoch> two_epochs() {
-  const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .steps = 35, .backward_iterations = 11.5, .seconds = 3};
+  const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .backward_iterations = 11.5, .seconds = 3};
   const Pass test{
       .error = 0.125, .loss = 0.25, .iterations = 30, .backward_iterations = {}, .unconverged = 2};
   const Pass later{.error = 0.2, .loss = 0.4, .iterations = 22, .backward_iterations = 12, .seconds = 5};
@@ -68,7 +68,6 @@ TEST(Report, GivesTheSameEpochsBack) {
   const auto back = epochs_from_json(nlohmann::json::parse(text));
   EXPECT_EQ(epochs_to_json(back).dump(), text);
   EXPECT_EQ(back[0].train.backward_iterations, 11.5);
-  EXPECT_EQ(back[0].train.steps, 35);
   EXPECT_EQ(back[0].test.unconverged, 2);
   EXPECT_TRUE(std::isnan(back[1].train.loss));
   EXPECT_FALSE(back[1].train.backward_iterations.has_value());
