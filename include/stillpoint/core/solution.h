@@ -31,8 +31,10 @@ struct Stats {
   std::vector<Status> status;
   std::vector<double> residual;          ///< of the iterate returned, in the norm of the tolerance
   std::vector<std::int64_t> iterations;  ///< steps taken from the starting point
-  std::int64_t evaluations = 0;          ///< of the map (fixed points, roots) or operator (linear systems)
-  std::int64_t jacobian_products = 0;    ///< products vᵀJ or Jv
+  /// Of the map (fixed points) or operator (linear systems) by the solver, without the one evaluation that is
+  /// recorded for an implicit gradient.
+  std::int64_t evaluations = 0;
+  std::int64_t jacobian_products = 0;  ///< products vᵀJ or Jv
   /// The latest backward pass through this solution; empty fields until there was one. Its own `backward`
   /// is the backward pass of the backward pass, and so on. Null where the gradient rule solves no system.
   std::shared_ptr<Stats> backward;

@@ -4,7 +4,8 @@
 
 namespace stillpoint {
 
-/// Stabilized bi-conjugate gradients, for any operator, at constant memory. Two products an iteration.
+/// Stabilized bi-conjugate gradients, for any operator, at constant memory. Two products an iteration,
+/// and one for the residual at the end or at a restart.
 /// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its
 /// iterate.
 struct BiCgStab {

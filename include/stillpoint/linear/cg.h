@@ -4,9 +4,10 @@
 
 namespace stillpoint {
 
-/// Conjugate gradients, for symmetric positive definite operators. One product an iteration.
-/// (Hestenes, Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, algorithm 6.18.)
-/// On other operators it does not converge, which its status says.
+/// Conjugate gradients, for symmetric positive definite operators. One product an iteration,
+/// one for the residual at the end, and one more where that shows that the recurrence has drifted and it
+/// restarts. (Hestenes, Stiefel 1952; Saad, Iterative Methods for Sparse Linear Systems, algorithm 6.18.) On
+/// other operators it does not converge, which its status says.
 struct Cg {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is one product
 
