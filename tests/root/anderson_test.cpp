@@ -30,7 +30,7 @@ void expect_no_more_than_picard(const Map& f, const Tensor& z0, const std::strin
     }
   }
   // Known limit: with a memory of two there is one weight to choose, and where f is not normal its steps,
-  // which do lower the residual, can lower it less than plain ones. It was seen to need up to a ninth more.
+  // which do lower the residual, can lower it less than plain ones. It was seen to need 13 % more.
   const Stats of_two = solve(Anderson{.memory = 2}, f, z0);
   EXPECT_LE(static_cast<double>(of_two.evaluations), 1.15 * static_cast<double>(picard.evaluations) + 1.0)
       << what;
