@@ -7,7 +7,7 @@ namespace sp = stillpoint;
 
 namespace {
 
-constexpr std::int64_t kIterations = 50;
+constexpr std::int64_t kSteps = 50;
 
 /// The time of a solve of a fixed number of iterations ÷ that of as many bare evaluations.
 double solve_ratio(const Cell& f, const sp::FixedPointSolver& solver) {
@@ -15,11 +15,11 @@ double solve_ratio(const Cell& f, const sp::FixedPointSolver& solver) {
   const sp::Map map = [&f](const torch::Tensor& z) { return f(z); };
   const sp::FixedPointOptions options{.solver = solver,
                                       .tolerance = {.relative = 0, .absolute = 0},
-                                      .max_iterations = kIterations,
+                                      .max_iterations = kSteps,
                                       .on_failure = sp::OnFailure::Ignore};
   const auto start = f.start();
   const auto evaluations = sp::fixed_point(map, start, options).stats.evaluations;
-  TORCH_CHECK(evaluations > kIterations, "the solve ended early, after ", evaluations, " evaluations");
+  TORCH_CHECK(evaluations > kSteps, "the solve ended early, after ", evaluations, " evaluations");
   return time_ratio([&] { sp::fixed_point(map, start, options); },
                     [&] {
                       auto z = start;

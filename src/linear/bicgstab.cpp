@@ -17,8 +17,9 @@ double machine_epsilon(const at::Tensor& t) {
                                         : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
-Solution<at::Tensor> recur(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                           const Tolerance& tolerance, std::int64_t max_iterations) {
+Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a, const at::Tensor& b,
+                                                      const at::Tensor& x0, const Tolerance& tolerance,
+                                                      std::int64_t max_iterations) {
   using detail::quotient_or_zero;
   using detail::row_dot;
   Solution<at::Tensor> solution;
@@ -66,7 +67,7 @@ Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& 
   TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
                                [&](const at::Tensor& rhs, const at::Tensor& start, std::int64_t allowed) {
-                                 return recur(a, rhs, start, tolerance, allowed);
+                                 return stabilized_biconjugate_gradients(a, rhs, start, tolerance, allowed);
                                });
 }
 

@@ -9,8 +9,8 @@
 namespace stillpoint {
 namespace {
 
-Solution<at::Tensor> recur(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                           const Tolerance& tolerance, std::int64_t max_iterations) {
+Solution<at::Tensor> conjugate_gradients(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                                         const Tolerance& tolerance, std::int64_t max_iterations) {
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "Cg";
@@ -45,7 +45,7 @@ Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, con
   TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
                                [&](const at::Tensor& rhs, const at::Tensor& start, std::int64_t allowed) {
-                                 return recur(a, rhs, start, tolerance, allowed);
+                                 return conjugate_gradients(a, rhs, start, tolerance, allowed);
                                });
 }
 

@@ -10,8 +10,6 @@
 namespace stillpoint::test {
 namespace {
 
-const Tolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
-
 Solution<Tensor> solve(const System& system, const AutomaticLinearSolver& solver = {}) {
   return solver.solve(system.a, system.b, {}, kTolerance);
 }

@@ -11,8 +11,6 @@
 namespace stillpoint::test {
 namespace {
 
-const Tolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
-
 std::int64_t most_iterations(const Stats& stats) {
   return *std::max_element(stats.iterations.begin(), stats.iterations.end());
 }

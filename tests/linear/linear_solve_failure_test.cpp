@@ -16,7 +16,7 @@ using torch::autograd::grad;
 
 const LinearSolver kTooFew = Gmres{.max_iterations = 1};
 
-struct Layer {
+struct SlowSystem {
   Tensor matrix = torch::eye(6, options()) - affine_matrix(6, 0.9, false).to(options());
   Tensor b = normal({3, 6}).requires_grad_();
 
@@ -28,7 +28,7 @@ struct Layer {
 };
 
 TEST(ForwardFailure, Throws) {
-  const auto message = error_of([] { Layer{}.solve(OnFailure::Throw, kTooFew, DenseLu{}); });
+  const auto message = error_of([] { SlowSystem{}.solve(OnFailure::Throw, kTooFew, DenseLu{}); });
   for (const char* part : {"not converged", "Gmres", "max iterations", "#0", "residual"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " is missing from " << message;
   }
@@ -36,13 +36,13 @@ TEST(ForwardFailure, Throws) {
 
 TEST(ForwardFailure, WarnsOnce) {
   const WarningRecorder warnings;
-  const auto stats = Layer{}.solve(OnFailure::Warn, kTooFew, DenseLu{}).stats;
+  const auto stats = SlowSystem{}.solve(OnFailure::Warn, kTooFew, DenseLu{}).stats;
   ASSERT_EQ(warnings.messages().size(), 1u);
   EXPECT_NE(warnings.messages()[0].find(stats.brief()), std::string::npos) << warnings.messages()[0];
 }
 
 TEST(ForwardFailure, IsDataWhereItIsIgnored) {
-  const Layer layer;
+  const SlowSystem layer;
   const WarningRecorder warnings;
   const auto [value, stats] = layer.solve(OnFailure::Ignore, kTooFew, DenseLu{});
   EXPECT_EQ(stats.count(Status::MaxIterations), 3);
@@ -52,24 +52,27 @@ TEST(ForwardFailure, IsDataWhereItIsIgnored) {
 
 TEST(ForwardFailure, SaysNothingOfSuccess) {
   const WarningRecorder warnings;
-  Layer{}.solve(OnFailure::Warn, AutomaticLinearSolver{}, AutomaticLinearSolver{}).value.sum().backward();
+  SlowSystem{}
+      .solve(OnFailure::Warn, AutomaticLinearSolver{}, AutomaticLinearSolver{})
+      .value.sum()
+      .backward();
   EXPECT_TRUE(warnings.messages().empty());
 }
 
 TEST(BackwardFailure, Throws) {
-  const auto value = Layer{}.solve(OnFailure::Throw, DenseLu{}, kTooFew).value;
+  const auto value = SlowSystem{}.solve(OnFailure::Throw, DenseLu{}, kTooFew).value;
   expect_error([&] { value.sum().backward(); }, "not converged");
 }
 
 TEST(BackwardFailure, WarnsOnce) {
-  const auto value = Layer{}.solve(OnFailure::Warn, DenseLu{}, kTooFew).value;
+  const auto value = SlowSystem{}.solve(OnFailure::Warn, DenseLu{}, kTooFew).value;
   const WarningRecorder warnings;
   value.sum().backward();
   EXPECT_EQ(warnings.messages().size(), 1u);
 }
 
 TEST(BackwardFailure, IsDataWhereItIsIgnored) {
-  const Layer layer;
+  const SlowSystem layer;
   const auto [value, stats] = layer.solve(OnFailure::Ignore, DenseLu{}, kTooFew);
   ASSERT_TRUE(stats.backward);
   EXPECT_TRUE(stats.backward->status.empty()) << "there was no backward pass yet";
@@ -84,7 +87,7 @@ TEST(BackwardFailure, IsDataWhereItIsIgnored) {
 }
 
 TEST(BackwardReport, GoesOnWithTheOrders) {
-  const Layer layer;
+  const SlowSystem layer;
   const auto [value, stats] = layer.solve(OnFailure::Throw, DenseLu{}, AutomaticLinearSolver{});
   const Tensor first = grad({value.pow(3).sum()}, {layer.b}, {}, true, true)[0];
   ASSERT_TRUE(stats.backward->converged());

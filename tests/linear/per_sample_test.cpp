@@ -13,8 +13,6 @@ namespace stillpoint::test {
 namespace {
 
 constexpr std::int64_t kPoisoned = 2;
-const Tolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
-
 // Symmetric contractions of these rates, one a sample.
 System with_rates(const std::vector<double>& rates) {
   std::vector<Tensor> samples;

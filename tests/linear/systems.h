@@ -3,10 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "stillpoint/core/tolerance.h"
 #include "stillpoint/linear/operator.h"
 #include "support/device.h"
 
 namespace stillpoint::test {
+
+/// What the linear solvers are asked for where a test needs no other.
+inline const Tolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
 
 /// A batch of linear systems whose solution is known.
 struct System {

@@ -12,7 +12,7 @@
 namespace stillpoint::test {
 namespace {
 
-std::vector<FixedPointSolver> solvers() {
+std::vector<FixedPointSolver> all_solvers() {
   return {Picard{}, Picard{.damping = 0.8}, Anderson{}, Anderson{.memory = 2}, Newton{}, HalfSteps{}};
 }
 
@@ -39,7 +39,7 @@ TEST(Samples, ConvergeEachInItsOwnTime) {
 
 TEST(Samples, DoNotDependOnTheirNeighbors) {
   const Tensor x = normal({4, 3}), others = normal({4, 3}) * 3;
-  for (const auto& solver : solvers()) {
+  for (const auto& solver : all_solvers()) {
     const auto together = fixed_point(cell(x), zeros({4, 3}), quiet(solver));
     Tensor changed = others.clone();
     changed[1] = x[1];
@@ -71,7 +71,7 @@ Outcome spoiled(const FixedPointOptions& options, const Tensor& input, double po
 
 TEST(Samples, ThatFailLeaveTheOthersAsTheyAre) {
   const Tensor x = normal({4, 3});
-  for (const auto& solver : solvers()) {
+  for (const auto& solver : all_solvers()) {
     const Outcome good = spoiled(quiet(solver), x, NAN, -1);
     for (const double poison : {NAN, INFINITY, -INFINITY}) {
       for (const int from : {0, 2}) {
@@ -138,7 +138,7 @@ TEST(Samples, KeepTheIterateThatConvergedWhateverFollows) {
   // Sample 0 is at its solution, and f drives it away as soon as it is evaluated again elsewhere.
   const Tensor z0 = vector({2.0, 0.0}).unsqueeze(1);
   const Map f = [](const Tensor& z) { return torch::stack({3 * z[0] - 4, 0.9 * z[1] + 1}); };
-  for (const auto& solver : solvers()) {
+  for (const auto& solver : all_solvers()) {
     const auto [value, stats] = fixed_point(f, z0, quiet(solver, 2000));
     EXPECT_TRUE(stats.converged()) << solver.name();
     EXPECT_EQ(value[0].item<double>(), 2.0) << solver.name();
@@ -147,7 +147,7 @@ TEST(Samples, KeepTheIterateThatConvergedWhateverFollows) {
 }
 
 TEST(Samples, FailAlongTheWayToo) {
-  for (const auto& solver : solvers()) {
+  for (const auto& solver : all_solvers()) {
     const auto [value, stats] = fixed_point([](const Tensor& z) { return z + z.square() + 1; },
                                             torch::full({2, 1}, 5.0, options()), quiet(solver, 500));
     EXPECT_FALSE(stats.converged()) << solver.name();
