@@ -15,12 +15,10 @@ struct Aitken {
   static constexpr const char* name = "Aitken";
 
   void solve(const sp::CheckedMap& f, const Tensor& z0, sp::Monitor& monitor) const {
-    sp::RowNorms norms;
     auto z = z0;
     while (true) {
       const auto fz = f(z);
-      sp::residual_norms(z, fz, monitor.tolerance().norm, norms);
-      if (!monitor.update(z, norms)) {
+      if (!monitor.update(z, fz)) {
         return;
       }
       const auto ffz = f(fz);

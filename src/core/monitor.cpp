@@ -43,6 +43,11 @@ bool Monitor::advances_together(const RowNorms& norms) const {
   return exceptions == 0;
 }
 
+bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
+  residual_norms(z, fz, tolerance_.norm, latest_);
+  return update(std::move(z), latest_);
+}
+
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
   if (advances_together(norms)) {
@@ -112,9 +117,9 @@ at::Tensor Monitor::best() const {
   return all;
 }
 
-void Monitor::settle_for(const RowNorms& norms) {
+void Monitor::settle_for_latest() {
   for (std::size_t b = 0; b < running_.size(); ++b) {
-    if (running_[b]) residual_[b] = norms.residual[b];
+    if (running_[b]) residual_[b] = latest_.residual[b];
   }
 }
 

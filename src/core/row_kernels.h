@@ -16,8 +16,10 @@ struct RowKernels {
   /// out = p + g, change[b] = unit · sqrt(Σ (out − u)²) for each of the rows.
   void (*add_and_compare)(const T* p, const T* g, const T* u, std::int64_t rows, std::int64_t width,
                           double unit, T* out, double* change);
-  /// For one row: difference = f − z, copy = f; returns Σ z².
-  double (*store_difference)(const T* z, const T* f, std::int64_t width, T* difference, T* copy);
+  /// For one row: difference = f − z, copy = f, out[j] = Σ_i basis[j·stride + i] difference[i] for j < count,
+  /// count ≥ 1; returns Σ z². The difference may be one of the basis.
+  double (*store_difference)(const T* z, const T* f, std::int64_t width, T* difference, T* copy,
+                             const T* basis, std::int64_t stride, std::int64_t count, double* out);
   /// For one row: out[j] = Σ_i basis[j·stride + i] w[i] for j < count.
   void (*dots)(const T* basis, std::int64_t stride, std::int64_t count, const T* w, std::int64_t width,
                double* out);

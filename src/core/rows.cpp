@@ -15,8 +15,6 @@ namespace stillpoint {
 namespace detail {
 namespace {
 
-thread_local bool aten_path = false;
-
 // Views `t` as `[B, width]`, also when it is empty.
 at::Tensor as_rows(const at::Tensor& t) { return t.reshape({t.size(0), row_width(t)}); }
 
@@ -41,9 +39,6 @@ at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
 
 }  // namespace
 
-AtenPathGuard::AtenPathGuard() : previous_(std::exchange(aten_path, true)) {}
-AtenPathGuard::~AtenPathGuard() { aten_path = previous_; }
-
 at::Tensor Recycler::take(const at::Tensor& like) {
   for (const at::Tensor& tensor : taken_) {
     if (tensor.use_count() == 1 && tensor.storage().use_count() == 1) return tensor;
@@ -51,12 +46,6 @@ at::Tensor Recycler::take(const at::Tensor& like) {
   taken_.push_back(at::empty_like(like));
   return taken_.back();
 }
-
-bool has_row_kernels(const at::Tensor& t) {
-  return !aten_path && t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble);
-}
-
-std::int64_t row_width(const at::Tensor& t) { return t.size(0) == 0 ? 0 : t.numel() / t.size(0); }
 
 double scale_norm(double euclidean, Norm norm, std::int64_t width) {
   return norm == Norm::RootMeanSquare && width > 0 ? euclidean / std::sqrt(static_cast<double>(width))
@@ -131,20 +120,26 @@ at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::T
 }  // namespace detail
 
 void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
-  norms.residual.resize(z.size(0));
-  norms.scale.resize(z.size(0));
+  const std::int64_t batch = z.sizes()[0];
+  norms.residual.resize(batch);
+  norms.scale.resize(batch);
   if (detail::has_row_kernels(z) && norm != Norm::Maximum) {
     const std::int64_t width = detail::row_width(z);
-    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "residual_norms", [&] {
-      detail::row_kernels<scalar_t>().residual_norms(z.data_ptr<scalar_t>(), fz.data_ptr<scalar_t>(),
-                                                     z.size(0), width, detail::scale_norm(1.0, norm, width),
-                                                     norms.residual.data(), norms.scale.data());
-    });
+    const double unit = detail::scale_norm(1.0, norm, width);
+    const auto run = [&]<class T>(const T* x) {
+      detail::row_kernels<T>().residual_norms(x, static_cast<const T*>(fz.data_ptr()), batch, width, unit,
+                                              norms.residual.data(), norms.scale.data());
+    };
+    if (z.scalar_type() == at::kFloat) {
+      run(static_cast<const float*>(z.data_ptr()));
+    } else {
+      run(static_cast<const double*>(z.data_ptr()));
+    }
     return;
   }
   const std::vector<double> both =
       detail::to_host(at::stack({detail::aten_row_norms(fz - z, norm), detail::aten_row_norms(z, norm)}));
-  const auto middle = both.begin() + z.size(0);
+  const auto middle = both.begin() + batch;
   norms.residual.assign(both.begin(), middle);
   norms.scale.assign(middle, both.end());
 }

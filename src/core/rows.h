@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -12,13 +13,15 @@
 // on CPU go through the row kernels, everything else through ATen; both give the same results to rounding.
 namespace stillpoint::detail {
 
-/// Sends everything through ATen on this thread while it lives. For tests.
+/// Sends everything through ATen while it lives. For tests.
 class AtenPathGuard {
  public:
-  AtenPathGuard();
-  ~AtenPathGuard();
+  AtenPathGuard() : previous_(active.exchange(true)) {}
+  ~AtenPathGuard() { active = previous_; }
   AtenPathGuard(const AtenPathGuard&) = delete;
   AtenPathGuard& operator=(const AtenPathGuard&) = delete;
+
+  static inline std::atomic<bool> active = false;
 
  private:
   bool previous_;
@@ -35,10 +38,17 @@ class Recycler {
   std::vector<at::Tensor> taken_;
 };
 
-bool has_row_kernels(const at::Tensor& t);
+inline bool has_row_kernels(const at::Tensor& t) {
+  const at::ScalarType dtype = t.scalar_type();
+  return t.is_cpu() && (dtype == at::kFloat || dtype == at::kDouble) &&
+         !AtenPathGuard::active.load(std::memory_order_relaxed);
+}
 
 /// Numbers in a sample; 0 if there are no samples.
-std::int64_t row_width(const at::Tensor& t);
+inline std::int64_t row_width(const at::Tensor& t) {
+  const std::int64_t batch = t.sizes()[0];
+  return batch == 0 ? 0 : t.numel() / batch;
+}
 
 /// `per_sample`, one number a sample on the host, as a tensor that broadcasts against `like`.
 at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like);

@@ -200,10 +200,10 @@ class History {
     T* r = residuals + slot_ * stride_;
     T* value = values + slot_ * stride_;
     double dots[kMaxMemory];
-    norms.scale[b] = unit * std::sqrt(kernels.store_difference(z, fz, width_, r, value));
-    kernels.dots(residuals, stride_, written_, r, width_, dots);
-    std::fill(dots + written_, dots + memory_, 0.0);
+    norms.scale[b] = unit * std::sqrt(kernels.store_difference(z, fz, width_, r, value, residuals, stride_,
+                                                               written_, dots));
     norms.residual[b] = unit * std::sqrt(dots[slot_]);
+    std::fill(dots + written_, dots + memory_, 0.0);
     if (!std::isfinite(dots[slot_])) {
       std::fill_n(value, width_, T(0));  // 0 · NaN is NaN
       std::fill_n(r, width_, T(0));

@@ -7,12 +7,17 @@
 namespace stillpoint {
 namespace {
 
+// As at::Tensor::_version(), without its detour through the autograd library: this is asked at every step.
+std::int64_t version_of(const at::Tensor& z) {
+  return z.unsafeGetTensorImpl()->version_counter().current_version();
+}
+
 at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
   const bool versioned = !z.is_inference();
-  const std::int64_t version = versioned ? z._version() : 0;
+  const std::int64_t version = versioned ? version_of(z) : 0;
   at::Tensor result = f(z);
   detail::check_like(name, result, z);
-  TORCH_CHECK(!versioned || z._version() == version, name,
+  TORCH_CHECK(!versioned || version_of(z) == version, name,
               ": expected it to leave its argument as it is, but it edited it in place; clone it first");
   if (!result.is_contiguous()) result = result.contiguous();
   return result;

@@ -71,9 +71,15 @@ class StepSearch {
 void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(max_halvings >= 0, "Newton.max_halvings: expected ≥ 0, got ", max_halvings);
   const Norm norm = monitor.tolerance().norm;
+  TORCH_CHECK(plain_steps >= 0, "Newton.plain_steps: expected ≥ 0, got ", plain_steps);
+  at::Tensor z = z0;
+  for (std::int64_t step = 0; step < plain_steps; ++step) {
+    at::Tensor fz = f(z);
+    if (!monitor.update(std::move(z), fz)) return;
+    z = std::move(fz);
+  }
   RowNorms current;
   RowNorms trial_norms;
-  at::Tensor z = z0;
   Tape tape = f.record(z);
   residual_norms(z, tape.value(), norm, current);
   while (monitor.update(z, current)) {

@@ -10,14 +10,12 @@ namespace stillpoint {
 
 void Picard::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(damping > 0.0 && damping <= 1.0, "Picard.damping: expected a number in (0, 1], got ", damping);
-  RowNorms norms;
   detail::Recycler recycler;
   at::Tensor z = z0;
   while (true) {
     at::Tensor fz = f(z);
-    residual_norms(z, fz, monitor.tolerance().norm, norms);
-    at::Tensor next = damping == 1.0 ? std::move(fz) : detail::damp(z, fz, damping, recycler);
-    if (!monitor.update(std::move(z), norms)) return;
+    at::Tensor next = damping == 1.0 ? fz : detail::damp(z, fz, damping, recycler);
+    if (!monitor.update(std::move(z), fz)) return;
     z = std::move(next);
   }
 }

@@ -48,15 +48,13 @@ bool all(const std::vector<std::uint8_t>& marks) {
 at::Tensor UnrolledGradient::differentiate(FixedPointProblem& problem) const {
   const Picard& picard = picard_of(problem, "UnrolledGradient");
   Monitor& monitor = problem.monitor;
-  RowNorms norms;
   at::Tensor z = problem.z0;
   while (true) {
     const at::Tensor fz = problem.f(z);
-    residual_norms(z, fz, monitor.tolerance().norm, norms);
-    if (!monitor.update(z.detach(), norms)) break;
+    if (!monitor.update(z.detach(), fz)) break;
     z = step(z, fz, picard.damping, monitor.running(), monitor.all_running());
   }
-  monitor.settle_for(norms);
+  monitor.settle_for_latest();
   return z;
 }
 
@@ -64,7 +62,6 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
   const Picard& picard = picard_of(problem, "CheckpointedGradient");
   TORCH_CHECK(every >= 1, "CheckpointedGradient.every: expected ≥ 1, got ", every);
   Monitor& monitor = problem.monitor;
-  RowNorms norms;
   bool unfinished = true;
   at::Tensor z = problem.z0;
   const double damping = picard.damping;
@@ -75,8 +72,7 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
       at::Tensor x = start;
       while (unfinished && static_cast<std::int64_t>(trail->running.size()) < every) {
         const at::Tensor fx = problem.f(x);
-        residual_norms(x, fx, monitor.tolerance().norm, norms);
-        unfinished = monitor.update(x.detach(), norms);
+        unfinished = monitor.update(x.detach(), fx);
         if (!unfinished) break;
         x = step(x, fx, damping, monitor.running(), monitor.all_running());
         trail->running.push_back(monitor.running());
@@ -93,7 +89,7 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
     };
     z = recompute(segment, z);
   }
-  monitor.settle_for(norms);
+  monitor.settle_for_latest();
   return z;
 }
 

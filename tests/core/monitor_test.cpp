@@ -106,7 +106,7 @@ TEST(Monitor, NoIterationsAllowedMeansTheStartComesBack) {
 
 TEST(Monitor, AnEmptyBatchIsDoneAtOnce) {
   Monitor monitor(absolute(0.1), 10, 0);
-  EXPECT_FALSE(monitor.update(zeros({0, 2}), {}));
+  EXPECT_FALSE(monitor.update(zeros({0, 2}), RowNorms{}));
   EXPECT_EQ(monitor.best().sizes(), at::IntArrayRef({0, 2}));
   EXPECT_TRUE(stats_of(monitor).converged());
 }

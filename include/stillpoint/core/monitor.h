@@ -29,8 +29,10 @@ class Monitor {
   /// `tolerance` must be resolved; `max_iterations` ≥ 0 is the number of steps allowed.
   Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch);
 
-  /// Takes in the next iterate, `[B, …]` contiguous and not written to afterwards, with its norms.
-  /// True while some sample needs another step.
+  /// Takes in the next iterate, `[B, …]` contiguous and not written to afterwards, and f(z). True while some
+  /// sample needs another step.
+  bool update(at::Tensor z, const at::Tensor& fz);
+  /// The same for who has the norms at hand.
   bool update(at::Tensor z, const RowNorms& norms);
 
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
@@ -41,9 +43,9 @@ class Monitor {
 
   /// For each sample the frozen or best iterate.
   at::Tensor best() const;
-  /// Has the samples still running reported with these norms, for who returns the latest iterate, not the
-  /// best.
-  void settle_for(const RowNorms& norms);
+  /// Has the samples still running reported with their latest norms, for who returns the latest iterate, not
+  /// the best.
+  void settle_for_latest();
   /// Fills status, residual and iterations.
   void write(Stats& stats) const;
 
@@ -61,7 +63,8 @@ class Monitor {
   std::vector<std::uint8_t> finishing_;   // with the latest update
   std::vector<std::uint8_t> non_finite_;  // in a row
   std::vector<Status> status_;
-  std::vector<double> residual_;
+  std::vector<double> residual_;  // of the best iterate
+  RowNorms latest_;               // of the last update with f(z)
   std::vector<std::int64_t> iterations_;
   at::Tensor best_;  // best iterates of the running samples; shared with the caller unless owned
   bool owns_best_ = false;

@@ -15,6 +15,9 @@ namespace stillpoint {
 struct Newton {
   static constexpr const char* name = "Newton";
   std::int64_t max_halvings = 8;  ///< ≥ 0
+  /// ≥ 0; steps z ← f(z) taken first. Newton's method alone goes to whatever fixed point is near, also to one
+  /// that repels; these lead it to one that attracts.
+  std::int64_t plain_steps = 0;
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
 };
