@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <vector>
 
 #include "interrupt.h"
 #include "peak_memory.h"
@@ -71,8 +73,25 @@ Prediction predict(Classifier& model, const Examples& batch) {
   return {logits, torch::nn::functional::cross_entropy(logits, batch.labels)};
 }
 
+/// The same with a loss over the samples that converged. The others are no fixed points, so they have no
+/// implicit gradient: what the rule gives there can be huge, and one such sample would undo an epoch.
+Prediction predict_converged(Classifier& model, const Examples& batch) {
+  const auto logits = model->forward(batch.images);
+  if (model->stats().converged()) {
+    return {logits, torch::nn::functional::cross_entropy(logits, batch.labels)};
+  }
+  std::vector<std::uint8_t> converged;
+  std::ranges::transform(model->stats().status, std::back_inserter(converged),
+                         [](Status status) { return status == Status::Converged; });
+  const auto mask = torch::tensor(converged, torch::kBool).to(logits.device());
+  const auto losses = torch::nn::functional::cross_entropy(
+      logits, batch.labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
+  return {logits,
+          torch::where(mask, losses, 0).sum() / std::max<std::int64_t>(1, std::ranges::count(converged, 1))};
+}
+
 Prediction train_step(Classifier& model, torch::optim::SGD& optimizer, const Examples& batch) {
-  auto prediction = predict(model, batch);
+  auto prediction = predict_converged(model, batch);
   optimizer.zero_grad();
   prediction.loss.backward();
   optimizer.step();

@@ -85,6 +85,11 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   return running_count_ > 0 && steps_ < max_iterations_;
 }
 
+void Monitor::norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const {
+  norms.residual = detail::row_norms(residual, tolerance_.norm);
+  norms.scale = detail::row_norms(z, tolerance_.norm);
+}
+
 // The iterate itself is kept while all running samples improve together, which costs nothing; rows are copied
 // only from the moment that some do not.
 void Monitor::keep_best(at::Tensor z, std::int64_t improvements) {

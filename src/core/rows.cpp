@@ -69,7 +69,23 @@ std::vector<double> to_host(const at::Tensor& t) {
   return {p, p + host.numel()};
 }
 
-std::vector<double> row_norms(const at::Tensor& t, Norm norm) { return to_host(aten_row_norms(t, norm)); }
+std::vector<double> row_norms(const at::Tensor& t, Norm norm) {
+  if (!has_row_kernels(t) || norm == Norm::Maximum || !t.is_contiguous())
+    return to_host(aten_row_norms(t, norm));
+  const std::int64_t width = row_width(t);
+  const double unit = scale_norm(1.0, norm, width);
+  std::vector<double> norms(t.sizes()[0]);
+  AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "row_norms", [&] {
+    const auto& kernels = row_kernels<scalar_t>();
+    const scalar_t* row = t.data_ptr<scalar_t>();
+    for (double& of_row : norms) {
+      kernels.dots(row, width, 1, row, width, &of_row);
+      of_row = unit * std::sqrt(of_row);
+      row += width;
+    }
+  });
+  return norms;
+}
 
 at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
                        const at::Tensor& other) {

@@ -1,5 +1,6 @@
 #include "stillpoint/root/checked_map.h"
 
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include "core/check.h"
@@ -28,6 +29,11 @@ at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
 at::Tensor CheckedMap::operator()(const at::Tensor& z) const {
   ++evaluations_;
   return call(f_, name_, z);
+}
+
+at::Tensor CheckedMap::residual(const at::Tensor& z) const {
+  at::Tensor fz = (*this)(z);
+  return equation_ == Equation::FixedPoint ? fz - z : fz;
 }
 
 Tape CheckedMap::record(const at::Tensor& z) const {

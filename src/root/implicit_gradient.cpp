@@ -11,7 +11,7 @@ at::Tensor ImplicitGradient::differentiate(FixedPointProblem& problem) const {
   const at::Tensor z = problem.solve();
   problem.stats.backward = std::make_shared<Stats>();
   return implicit(problem.f.checked(), z,
-                  {.equation = Equation::FixedPoint,
+                  {.equation = problem.f.equation(),
                    .solve = adjoint_solve(linear_solver),
                    .tolerance = tolerance,
                    .on_failure = problem.on_failure,

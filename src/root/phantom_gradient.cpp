@@ -7,6 +7,8 @@
 namespace stillpoint {
 
 at::Tensor PhantomGradient::differentiate(FixedPointProblem& problem) const {
+  TORCH_CHECK(problem.f.equation() == Equation::FixedPoint,
+              "gradient: PhantomGradient takes steps z ← g(z), which lead to no root; use ImplicitGradient");
   TORCH_CHECK(steps >= 1, "PhantomGradient.steps: expected ≥ 1, got ", steps);
   TORCH_CHECK(damping > 0.0 && damping <= 1.0, "PhantomGradient.damping: expected a number in (0, 1], got ",
               damping);

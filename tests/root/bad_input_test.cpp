@@ -14,7 +14,9 @@ namespace {
 
 const Map kHalf = [](const Tensor& z) { return 0.5 * z; };
 
-std::vector<FixedPointSolver> solvers() { return {Picard{}, Anderson{}, Newton{}}; }
+std::vector<FixedPointSolver> solvers() {
+  return {Picard{}, Anderson{}, Newton{}, Broyden{}, Chord{}, NewtonKrylov{}, Dogleg{}, PseudoTransient{}};
+}
 
 // On every solver, and with gradients on and off.
 template <class Function>
@@ -143,8 +145,12 @@ TEST(OddMap, ThatIgnoresItsArgumentIsSolvedAtOnce) {
   for (const auto& solver : solvers()) {
     const auto [value, stats] =
         fixed_point([&](const Tensor&) { return x.sin(); }, zeros({2, 3}), {.solver = solver});
-    EXPECT_TRUE(identical(value, x.sin()));
-    EXPECT_EQ(stats.mean_iterations(), 1.0);
+    // The first step of pseudo-transient continuation is half of the way; others divide by a scale.
+    const bool waits = solver.target<PseudoTransient>() != nullptr;
+    EXPECT_TRUE(close(value, x.sin(), waits ? 1e-10 : 1e-15)) << solver.name();
+    if (!waits) {
+      EXPECT_EQ(stats.mean_iterations(), 1.0) << solver.name();
+    }
     EXPECT_TRUE(close(torch::autograd::grad({value.sum()}, {x})[0], x.detach().cos(), 1e-14));
   }
 }
@@ -218,6 +224,12 @@ TEST(BadOption, OfFixedPoint) {
     refuse({.solver = Anderson{.memory = memory}}, "Anderson.memory");
   refuse({.solver = Anderson{.regularization = -1.0}}, "Anderson.regularization");
   refuse({.solver = Newton{.max_halvings = -1}}, "Newton.max_halvings");
+  refuse({.solver = Broyden{.memory = 0}}, "Broyden.memory");
+  refuse({.solver = Chord{.refresh_above = 1.0}}, "Chord.refresh_above");
+  refuse({.solver = NewtonKrylov{.max_halvings = -1}}, "NewtonKrylov.max_halvings");
+  refuse({.solver = NewtonKrylov{.max_forcing = 1.0}}, "NewtonKrylov.max_forcing");
+  refuse({.solver = Dogleg{.first_radius = 0.0}}, "Dogleg.first_radius");
+  refuse({.solver = PseudoTransient{.first_step = 0.0}}, "PseudoTransient.first_step");
   refuse({.gradient = PhantomGradient{.steps = 0}}, "PhantomGradient.steps");
   refuse({.solver = Picard{}, .gradient = CheckpointedGradient{.every = 0}}, "CheckpointedGradient.every");
 }

@@ -93,7 +93,8 @@ TEST(Memory, DoesNotGrowWhateverTheChoices) {
 
 TEST(Memory, NothingOutlivesTheOutput) {
   const Tensor w = (normal({3, 3}) * 0.2).requires_grad_(), x = normal({2, 3}).requires_grad_();
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}}) {
+  for (const FixedPointSolver& solver :
+       std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}, Broyden{}, NewtonKrylov{}}) {
     const MemoryMeter memory;
     {
       const auto solution = fixed_point([&](const Tensor& z) { return torch::tanh(z.matmul(w) + x.sin()); },

@@ -13,7 +13,9 @@ namespace stillpoint::test {
 namespace {
 
 std::vector<FixedPointSolver> all_solvers() {
-  return {Picard{}, Picard{.damping = 0.8}, Anderson{}, Anderson{.memory = 2}, Newton{}, HalfSteps{}};
+  return {
+      Picard{}, Picard{.damping = 0.8}, Anderson{}, Anderson{.memory = 2}, Newton{}, HalfSteps{}, Broyden{},
+      Chord{},  NewtonKrylov{},         Dogleg{},   PseudoTransient{}};
 }
 
 FixedPointOptions quiet(const FixedPointSolver& solver, std::int64_t max_iterations = 200) {

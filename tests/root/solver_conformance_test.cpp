@@ -29,6 +29,13 @@ std::vector<Candidate> candidates() {
           {"AndersonMixing", Anderson{.mixing = 0.6}, false},
           {"AndersonOfOne", Anderson{.memory = 1}, true},
           {"Newton", Newton{}, false},
+          {"Broyden", Broyden{}, false},
+          {"BroydenShort", Broyden{.memory = 3}, false},
+          {"BroydenFromJacobian", Broyden{.start = BroydenStart::Jacobian}, false},
+          {"Chord", Chord{}, false},
+          {"NewtonKrylov", NewtonKrylov{}, false},
+          {"Dogleg", Dogleg{}, false},
+          {"PseudoTransient", PseudoTransient{}, false},
           {"UsersOwn", HalfSteps{}, false}};
 }
 

@@ -38,8 +38,12 @@ Variant loop_variant(std::string name, FixedPointSolver solver, GradientRule rul
 }
 
 std::vector<Variant> exact_variants() {
-  return {implicit_variant("Picard, implicit", Picard{}), implicit_variant("Anderson, implicit", Anderson{}),
+  return {implicit_variant("Picard, implicit", Picard{}),
+          implicit_variant("Anderson, implicit", Anderson{}),
           implicit_variant("Newton, implicit", Newton{}),
+          implicit_variant("Broyden, implicit", Broyden{}),
+          implicit_variant("Newton-Krylov, implicit", NewtonKrylov{}),
+          implicit_variant("dogleg, implicit", Dogleg{}),
           loop_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
           loop_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4})};
 }

@@ -11,12 +11,6 @@
 
 namespace stillpoint {
 
-/// Which equation a map states about its argument.
-enum class Equation {
-  FixedPoint,  ///< z = f(z): residual f(z) − z
-  Root,        ///< f(z) = 0: residual f(z)
-};
-
 /// The implicit function theorem for an equation `r(z) = 0` that `z` solves.
 ///
 /// With g the gradient that arrives at z, the backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u

@@ -14,4 +14,10 @@ using Map = std::function<at::Tensor(const at::Tensor&)>;
 /// The same for a state made of several tensors `[B, …]` with one B.
 using TupleMap = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;
 
+/// Which equation a map states about its argument.
+enum class Equation {
+  FixedPoint,  ///< z = f(z): residual f(z) − z
+  Root,        ///< f(z) = 0: residual f(z)
+};
+
 }  // namespace stillpoint

@@ -34,6 +34,8 @@ class Monitor {
   bool update(at::Tensor z, const at::Tensor& fz);
   /// The same for who has the norms at hand.
   bool update(at::Tensor z, const RowNorms& norms);
+  /// The norms for `update` from the residual itself, f(z) − z or what else has to vanish at `z`.
+  void norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const;
 
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
   bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }

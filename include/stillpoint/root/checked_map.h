@@ -14,10 +14,16 @@ namespace stillpoint {
 class CheckedMap {
  public:
   /// `name` is what error messages call the map.
-  CheckedMap(Map f, const char* name) : f_(std::move(f)), name_(name) {}
+  CheckedMap(Map f, const char* name, Equation equation = Equation::FixedPoint)
+      : f_(std::move(f)), name_(name), equation_(equation) {}
+
+  /// What is asked of z: z = f(z) or f(z) = 0.
+  Equation equation() const { return equation_; }
 
   /// f(z), contiguous.
   at::Tensor operator()(const at::Tensor& z) const;
+  /// What has to vanish, contiguous: f(z) − z, or f(z) for a root.
+  at::Tensor residual(const at::Tensor& z) const;
   /// f(z), recorded: its value, and products with its Jacobian by replay.
   Tape record(const at::Tensor& z) const;
 
@@ -32,6 +38,7 @@ class CheckedMap {
  private:
   Map f_;
   const char* name_;
+  Equation equation_;
   mutable std::int64_t evaluations_ = 0;
   mutable std::int64_t jacobian_products_ = 0;
 };

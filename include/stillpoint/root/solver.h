@@ -25,7 +25,7 @@ concept FixedPointSolverType = std::copyable<S> &&
 class FixedPointSolver {
  public:
   template <class S>
-  requires(!std::same_as<S, FixedPointSolver> && FixedPointSolverType<S>) FixedPointSolver(
+  requires(!std::derived_from<S, FixedPointSolver> && FixedPointSolverType<S>) FixedPointSolver(
       S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
       : held_(std::move(solver)), name_(name_of<S>()), solve_(&call<S>) {}
 
@@ -56,6 +56,20 @@ class FixedPointSolver {
   std::any held_;
   std::string name_;
   void (*solve_)(const std::any&, const CheckedMap&, const at::Tensor&, Monitor&);
+};
+
+/// A fixed-point solver that looks at `f.residual` and its Jacobian alone, so it finds `f(z) = 0` as well. It
+/// says so by `static constexpr bool solves_roots = true`, and `f.equation()` tells which of both is asked.
+template <class S>
+concept RootSolverType = FixedPointSolverType<S> && S::solves_roots;
+
+/// Any root solver: `Newton{}`, `Broyden{.memory = 20}`, …, or a type of the user's own.
+class RootSolver : public FixedPointSolver {
+ public:
+  template <class S>
+  requires(!std::same_as<S, RootSolver> && RootSolverType<S>)
+      RootSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
+      : FixedPointSolver(std::move(solver)) {}
 };
 
 }  // namespace stillpoint

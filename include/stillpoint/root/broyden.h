@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+
+#include "stillpoint/root/solver.h"
+
+namespace stillpoint {
+
+/// Where Broyden's approximation of the inverse of A = −∂r/∂z begins.
+enum class BroydenStart {
+  Identity,  ///< as if f were constant: the first step is the plain one, f(z) − z or g(z)
+  Jacobian,  ///< the inverse of the Jacobian at the start, sample by sample: N products, B·N² numbers
+};
+
+/// Broyden's good method, for each sample by itself: one evaluation an iteration and no Jacobian products.
+/// The inverse of A is kept as its start and at most `memory` rank-one updates; when they are full, they are
+/// dropped, so memory is 2 · `memory` vectors and nothing degrades into NaN. Superlinear convergence.
+///
+/// A step that more than doubles the smallest residual of its sample so far, or leaves the finite numbers, is
+/// taken back to where that was; the updates are dropped, a Jacobian at the start is computed again there,
+/// and the next steps are shortened, by half for each time in a row. (Broyden 1965; the limited-memory form
+/// as in Bai, Kolter, Koltun 2019, appendix; restarts as in Kelley 1995, section 7.3.)
+struct Broyden {
+  static constexpr const char* name = "Broyden";
+  static constexpr bool solves_roots = true;
+  std::int64_t memory = 20;                ///< ≥ 1: updates kept
+  std::optional<BroydenStart> start = {};  ///< empty: Identity for fixed points, Jacobian for roots
+
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+};
+
+}  // namespace stillpoint

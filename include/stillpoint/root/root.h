@@ -1,0 +1,37 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "stillpoint/core/map.h"
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+#include "stillpoint/root/gradient.h"
+#include "stillpoint/root/implicit_gradient.h"
+#include "stillpoint/root/newton.h"
+
+namespace stillpoint {
+
+struct RootOptions {
+  RootSolver solver = Newton{};
+  GradientRule gradient = ImplicitGradient{};
+  Tolerance tolerance = {};           ///< of g(z), relative to z; defaults by dtype
+  std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
+  OnFailure on_failure = OnFailure::Warn;
+};
+
+/// Finds z with g(z) = 0 for each sample of a batch, starting at `z0` (`[B, …]`, floating point), and
+/// attaches its derivatives with respect to everything that g captured: dz = −(∂g/∂z)⁻¹ dg, exact to any
+/// order.
+///
+/// Everything else is as for `fixed_point`: what comes back, what happens to a sample that fails, errors
+/// (which call the map g), and the cost of the gradient. The Jacobian has to be regular at the root for the
+/// gradient to exist; a singular one is reported by the backward pass as inaccurate.
+Solution<at::Tensor> root(const Map& g, const at::Tensor& z0, const RootOptions& options = {});
+
+/// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device.
+Solution<std::vector<at::Tensor>> root(const TupleMap& g, const std::vector<at::Tensor>& z0,
+                                       const RootOptions& options = {});
+
+}  // namespace stillpoint

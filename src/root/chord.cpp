@@ -1,0 +1,54 @@
+#include "stillpoint/root/chord.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+
+#include "core/rows.h"
+#include "root/inverse_jacobian.h"
+#include "root/standing.h"
+
+namespace stillpoint {
+
+void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+  TORCH_CHECK(refresh_above > 0.0 && refresh_above < 1.0,
+              "Chord.refresh_above: expected a number in (0, 1), got ", refresh_above);
+  const std::int64_t batch = z0.size(0);
+  const at::IntArrayRef shape = z0.sizes();
+  const at::Tensor flat = z0.view({batch, detail::row_width(z0)});
+  RowNorms norms;
+  at::Tensor r = f.residual(z0).view(flat.sizes());
+  monitor.norms(flat, r, norms);
+  if (!monitor.update(z0, norms) || flat.size(1) == 0) return;
+  detail::Standing here(flat, norms);
+  at::Tensor inverse = detail::inverse_jacobian(Linearization(f, z0));
+  std::vector<std::uint8_t> fresh(batch, 1);  // the Jacobian is that at z
+  std::vector<double> length(batch, 1.0);
+  while (true) {
+    const at::Tensor step = at::bmm(inverse, r.unsqueeze(2)).squeeze(2) * detail::to_column(length, flat);
+    const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + step, here.z());
+    const at::Tensor trial_r = f.residual(trial.view(shape)).view(flat.sizes());
+    monitor.norms(trial, trial_r, norms);
+    std::vector<std::uint8_t> accepted(batch);
+    std::vector<std::uint8_t> refresh(batch);
+    for (std::int64_t b = 0; b < batch; ++b) {
+      if (!monitor.running(b)) continue;
+      const double ratio = norms.residual[b] / here.norms().residual[b];
+      accepted[b] = ratio < 1.0;
+      refresh[b] = !(ratio <= refresh_above) && (accepted[b] || !fresh[b]);
+      length[b] = accepted[b] || !fresh[b] ? 1.0 : 0.5 * length[b];
+      fresh[b] = refresh[b] || (fresh[b] && !accepted[b]);
+    }
+    here.move(accepted, trial, norms);
+    r = detail::select_rows(accepted, trial_r, r);
+    if (!monitor.update(here.z().view(shape), here.norms())) return;
+    if (std::ranges::count(refresh, 1) > 0) {
+      const at::Tensor there = detail::inverse_jacobian(Linearization(f, here.z().view(shape)));
+      inverse = detail::select_rows(refresh, there, inverse);
+    }
+  }
+}
+
+}  // namespace stillpoint

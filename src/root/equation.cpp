@@ -1,0 +1,39 @@
+#include "root/equation.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+
+#include "core/check.h"
+
+namespace stillpoint {
+
+at::Tensor FixedPointProblem::solve() const {
+  const at::NoGradGuard no_grad;
+  solver.solve(f, z0.detach(), monitor);
+  return monitor.best();
+}
+
+Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
+                                            const at::Tensor& z0, const FixedPointSolver& solver,
+                                            const GradientRule& gradient, const Tolerance& tolerance,
+                                            std::int64_t max_iterations, OnFailure on_failure) {
+  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
+  check_state("z0", z0);
+  TORCH_CHECK(max_iterations >= 0, "max_iterations: expected ≥ 0, got ", max_iterations);
+
+  Solution<at::Tensor> solution;
+  Stats& stats = solution.stats;
+  const CheckedMap map(f, name, equation);
+  Monitor monitor(tolerance.resolved(z0.scalar_type()), max_iterations, z0.size(0));
+  FixedPointProblem problem{map, z0.contiguous(), solver, monitor, on_failure, stats};
+  solution.value = at::GradMode::is_enabled() ? gradient.differentiate(problem) : problem.solve();
+
+  monitor.write(stats);
+  stats.method = solver.name();
+  stats.evaluations = map.evaluations();
+  stats.jacobian_products = map.jacobian_products();
+  report_failure(stats, on_failure);
+  return solution;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,92 @@
+#include "stillpoint/root/newton_krylov.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "core/rows.h"
+#include "root/step_search.h"
+#include "stillpoint/root/linearization.h"
+
+namespace stillpoint {
+namespace {
+
+// The relative tolerance of each sample's next inner solve.
+class Forcing {
+ public:
+  Forcing(double loosest, const Tolerance& tolerance, std::size_t batch)
+      : loosest_(loosest), tolerance_(tolerance), terms_(batch, loosest) {}
+
+  const std::vector<double>& terms() const { return terms_; }
+
+  void advance(const RowNorms& now, const RowNorms& before) {
+    const double alpha = (1.0 + std::sqrt(5.0)) / 2.0;
+    for (std::size_t b = 0; b < terms_.size(); ++b) {
+      double term = 0.9 * std::pow(now.residual[b] / before.residual[b], alpha);
+      const double remembered = 0.9 * std::pow(terms_[b], alpha);
+      if (remembered > 0.1) term = std::max(term, remembered);
+      // No more than the outer tolerance needs (Kelley 1995, equation 6.20).
+      const double target = *tolerance_.absolute + *tolerance_.relative * now.scale[b];
+      term = std::max(term, 0.5 * target / now.residual[b]);
+      terms_[b] = std::isfinite(term) ? std::min(term, loosest_) : loosest_;
+    }
+  }
+
+ private:
+  double loosest_;
+  Tolerance tolerance_;
+  std::vector<double> terms_;
+};
+
+// The inexact Newton step. A right-hand side is scaled such that the tolerance of its sample becomes 1: so
+// one solve serves the batch, and no sample depends on what another asks for. Finished samples ask for
+// nothing.
+at::Tensor inexact_step(const LinearSolver& solver, Linearization& here, const RowNorms& norms,
+                        const std::vector<double>& forcing, const Monitor& monitor) {
+  const at::Tensor& r = here.residual();
+  std::vector<double> scale(forcing.size(), 1.0);
+  for (std::size_t b = 0; b < scale.size(); ++b) {
+    const double target = forcing[b] * norms.residual[b];
+    if (std::isfinite(target) && target > 0.0) scale[b] = 1.0 / target;
+  }
+  const at::Tensor column = detail::to_column(scale, r);
+  const at::Tensor rhs = detail::select_rows(monitor.running(), r * column, at::zeros_like(r));
+  const Tolerance one{.relative = 0.0, .absolute = 1.0, .norm = monitor.tolerance().norm};
+  return solver.solve(here.forward(), rhs, {}, one).value / column;
+}
+
+}  // namespace
+
+void NewtonKrylov::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+  TORCH_CHECK(max_forcing > 0.0 && max_forcing < 1.0,
+              "NewtonKrylov.max_forcing: expected a number in (0, 1), got ", max_forcing);
+  TORCH_CHECK(max_halvings >= 0, "NewtonKrylov.max_halvings: expected ≥ 0, got ", max_halvings);
+  Forcing forcing(max_forcing, monitor.tolerance(), monitor.running().size());
+  RowNorms current;
+  RowNorms trial_norms;
+  at::Tensor z = z0;
+  auto here = std::make_unique<Linearization>(f, z);
+  monitor.norms(z, here->residual(), current);
+  while (monitor.update(z, current)) {
+    detail::StepSearch search(inexact_step(linear_solver, *here, current, forcing.terms(), monitor),
+                              monitor.running());
+    for (std::int64_t halvings = 0;; ++halvings) {
+      const at::Tensor trial = detail::select_rows(monitor.running(), z + search.step(), z);
+      here = std::make_unique<Linearization>(f, trial);
+      monitor.norms(trial, here->residual(), trial_norms);
+      if (search.settle(trial_norms, current) || halvings == max_halvings) {
+        z = trial;
+        break;
+      }
+      search.next();
+    }
+    forcing.advance(trial_norms, current);
+    std::swap(current, trial_norms);
+  }
+}
+
+}  // namespace stillpoint
