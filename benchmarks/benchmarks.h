@@ -7,4 +7,5 @@ void forward(Table& table);
 void gradient(Table& table);
 void memory(Table& table);
 void evaluations(Table& table);
+void running_samples(Table& table);
 void tape(Table& table);

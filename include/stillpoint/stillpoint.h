@@ -20,6 +20,7 @@
 #include "stillpoint/linear/neumann.h"
 #include "stillpoint/nn/fixed_point.h"
 #include "stillpoint/root/anderson.h"
+#include "stillpoint/root/auto.h"
 #include "stillpoint/root/broyden.h"
 #include "stillpoint/root/chord.h"
 #include "stillpoint/root/dogleg.h"

@@ -26,11 +26,13 @@ Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t 
       non_finite_(batch, 0),
       status_(batch, Status::MaxIterations),
       residual_(batch, std::numeric_limits<double>::quiet_NaN()),
-      iterations_(batch, 0) {}
+      iterations_(batch, 0),
+      parked_(batch, 0),
+      waited_(batch, 0) {}
 
 // The usual case, without a branch a sample: all are running, all improve, none converges.
 bool Monitor::advances_together(const RowNorms& norms) const {
-  if (!all_running() || steps_ == 0) return false;
+  if (!all_running() || steps_ == 0 || window_ends()) return false;
   const std::size_t batch = running_.size();
   const double absolute = *tolerance_.absolute;
   const double relative = *tolerance_.relative;
@@ -73,13 +75,16 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
       ++improvements;
     }
     non_finite_[b] = std::isfinite(r) ? 0 : non_finite_[b] + 1;
+    parked_[b] = !converged && stalls(b);
     if (converged || non_finite_[b] == kNonFinitePatience) {
       status_[b] = converged ? Status::Converged : Status::NonFinite;
       finishing_[b] = 1;
-      iterations_[b] = steps_;
     }
+    finishing_[b] |= parked_[b];
+    if (finishing_[b]) iterations_[b] = steps_ - waited_[b];
     finishes += finishing_[b];
   }
+  if (window_ends()) mark_ = residual_;
   keep_best(std::move(z), improvements);
   if (finishes > 0) finish(finishes);
   return running_count_ > 0 && steps_ < max_iterations_;
@@ -88,6 +93,36 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
 void Monitor::norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const {
   norms.residual = detail::row_norms(residual, tolerance_.norm);
   norms.scale = detail::row_norms(z, tolerance_.norm);
+}
+
+bool Monitor::stalls(std::size_t sample) const {
+  if (window_ == 0) return false;
+  if (non_finite_[sample] == kNonFinitePatience) return true;
+  return window_ends() && steps_ > window_start_ && !(residual_[sample] <= 0.5 * mark_[sample]);
+}
+
+void Monitor::park_stalled(std::int64_t window) {
+  window_ = window;
+  window_start_ = steps_ + 1;
+  mark_.assign(running_.size(), std::numeric_limits<double>::infinity());
+}
+
+std::int64_t Monitor::resume() {
+  window_ = 0;
+  best_ = best().clone();
+  owns_best_ = true;
+  std::int64_t count = 0;
+  for (std::size_t b = 0; b < parked_.size(); ++b) {
+    if (!parked_[b]) continue;
+    parked_[b] = 0;
+    running_[b] = 1;
+    non_finite_[b] = 0;
+    status_[b] = Status::MaxIterations;
+    waited_[b] = steps_ - iterations_[b];
+    ++count;
+  }
+  running_count_ += count;
+  return count;
 }
 
 // The iterate itself is kept while all running samples improve together, which costs nothing; rows are copied
@@ -132,8 +167,9 @@ void Monitor::write(Stats& stats) const {
   stats.status = status_;
   stats.residual = residual_;
   stats.iterations = iterations_;
+  if (!method_.empty()) stats.method = method_;
   for (std::size_t b = 0; b < running_.size(); ++b) {
-    if (running_[b]) stats.iterations[b] = steps_;
+    if (running_[b]) stats.iterations[b] = steps_ - waited_[b];
   }
 }
 

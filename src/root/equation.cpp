@@ -3,20 +3,24 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <optional>
+
 #include "core/check.h"
+#include "root/running_samples.h"
 
 namespace stillpoint {
 
 at::Tensor FixedPointProblem::solve() const {
   const at::NoGradGuard no_grad;
-  solver.solve(f, z0.detach(), monitor);
+  solver.solve(solver_map, z0.detach(), monitor);
   return monitor.best();
 }
 
 Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
                                             const at::Tensor& z0, const FixedPointSolver& solver,
                                             const GradientRule& gradient, const Tolerance& tolerance,
-                                            std::int64_t max_iterations, OnFailure on_failure) {
+                                            std::int64_t max_iterations, OnFailure on_failure,
+                                            const DivisibleMap* divisible) {
   TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
   check_state("z0", z0);
   TORCH_CHECK(max_iterations >= 0, "max_iterations: expected ≥ 0, got ", max_iterations);
@@ -25,13 +29,26 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
   Stats& stats = solution.stats;
   const CheckedMap map(f, name, equation);
   Monitor monitor(tolerance.resolved(z0.scalar_type()), max_iterations, z0.size(0));
-  FixedPointProblem problem{map, z0.contiguous(), solver, monitor, on_failure, stats};
+  std::optional<RunningSamples> running;
+  std::optional<CheckedMap> running_map;
+  if (divisible != nullptr) {
+    running.emplace(*divisible, monitor);
+    running_map.emplace([&](const at::Tensor& z) { return (*running)(z); }, name, equation);
+  }
+  FixedPointProblem problem{
+      map, z0.contiguous(), solver, monitor, on_failure, stats, running_map ? *running_map : map};
   solution.value = at::GradMode::is_enabled() ? gradient.differentiate(problem) : problem.solve();
 
-  monitor.write(stats);
   stats.method = solver.name();
+  monitor.write(stats);
   stats.evaluations = map.evaluations();
   stats.jacobian_products = map.jacobian_products();
+  stats.sample_evaluations = map.evaluations() * z0.size(0);
+  if (running) {
+    stats.evaluations += running_map->evaluations();
+    stats.jacobian_products += running_map->jacobian_products();
+    stats.sample_evaluations += running->sample_evaluations();
+  }
   report_failure(stats, on_failure);
   return solution;
 }

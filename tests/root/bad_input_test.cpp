@@ -229,6 +229,8 @@ TEST(BadOption, OfFixedPoint) {
   refuse({.solver = NewtonKrylov{.max_halvings = -1}}, "NewtonKrylov.max_halvings");
   refuse({.solver = NewtonKrylov{.max_forcing = 1.0}}, "NewtonKrylov.max_forcing");
   refuse({.solver = Dogleg{.first_radius = 0.0}}, "Dogleg.first_radius");
+  refuse({.solver = Auto{.window = 0}}, "Auto.window");
+  refuse({.solver = Auto{.dense_width = -1}}, "Auto.dense_width");
   refuse({.solver = PseudoTransient{.first_step = 0.0}}, "PseudoTransient.first_step");
   refuse({.gradient = PhantomGradient{.steps = 0}}, "PhantomGradient.steps");
   refuse({.solver = Picard{}, .gradient = CheckpointedGradient{.every = 0}}, "CheckpointedGradient.every");

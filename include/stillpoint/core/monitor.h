@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "stillpoint/core/solution.h"
@@ -43,16 +45,27 @@ class Monitor {
   const Tolerance& tolerance() const { return tolerance_; }
   std::int64_t steps() const { return steps_; }  ///< updates so far, less one
 
+  /// From now on a sample that does not get on is parked, as if it had finished: one whose best residual has
+  /// not halved in the last `window` steps, or whose residual is not finite.
+  void park_stalled(std::int64_t window);
+  /// Ends that, and has the parked samples run again; how many those are. Another method can take them on
+  /// from `best()`.
+  std::int64_t resume();
+  /// Has the report call the method this.
+  void describe(std::string method) { method_ = std::move(method); }
+
   /// For each sample the frozen or best iterate.
   at::Tensor best() const;
   /// Has the samples still running reported with their latest norms, for who returns the latest iterate, not
   /// the best.
   void settle_for_latest();
-  /// Fills status, residual and iterations.
+  /// Fills status, residual and iterations, and the method if it was described.
   void write(Stats& stats) const;
 
  private:
   bool advances_together(const RowNorms& norms) const;
+  bool window_ends() const { return window_ > 0 && (steps_ - window_start_) % window_ == 0; }
+  bool stalls(std::size_t sample) const;
   void keep_best(at::Tensor z, std::int64_t improvements);
   void finish(std::int64_t finishes);
 
@@ -70,6 +83,12 @@ class Monitor {
   std::vector<std::int64_t> iterations_;
   at::Tensor best_;  // best iterates of the running samples; shared with the caller unless owned
   bool owns_best_ = false;
+  std::int64_t window_ = 0;        // of `park_stalled`, in steps; 0: nobody is parked
+  std::int64_t window_start_ = 0;  // a step at which a window began
+  std::vector<double> mark_;       // the best residual when the window began
+  std::vector<std::uint8_t> parked_;
+  std::vector<std::int64_t> waited_;  // steps that a sample was parked for
+  std::string method_;
   at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };
 

@@ -37,6 +37,17 @@ struct FixedPointOptions {
 /// must live till then.
 Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options = {});
 
+/// The same for a map that takes what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing
+/// it. Samples that have converged are then left out of the evaluations: in a batch where few are slow, the
+/// cost is that of the slow ones (`stats.sample_evaluations`). The set is narrowed when a quarter of it has
+/// finished. Results may differ in rounding from those of the whole batch, as matrix products of other sizes
+/// do.
+///
+/// Errors, too: a c10::Error naming f if its samples depend on each other (batch statistics, say), which
+/// costs one evaluation more to find out; one naming inputs if a batch dimension differs from that of z0.
+Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
+                                 const at::Tensor& z0, const FixedPointOptions& options = {});
+
 /// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device. Norms are taken
 /// over all numbers of a sample together.
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,

@@ -18,6 +18,7 @@ struct FixedPointProblem {
   Monitor& monitor;
   OnFailure on_failure;
   Stats& stats;  ///< of the solve; a rule that solves systems in the backward pass sets `backward`
+  const CheckedMap& solver_map;  ///< what the solver sees: f, or f without the samples that have finished
 
   /// Runs the solver with gradients off: the best iterate of each sample.
   at::Tensor solve() const;

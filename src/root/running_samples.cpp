@@ -1,0 +1,66 @@
+#include "root/running_samples.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace stillpoint::detail {
+
+at::Tensor RunningSamples::operator()(const at::Tensor& z) {
+  narrow(z);
+  if (!index_.defined()) {
+    sample_evaluations_ += z.size(0);
+    return map_.f(z, map_.inputs);
+  }
+  if (!checked_) check_independence(z);
+  sample_evaluations_ += index_.size(0);
+  return z.detach().index_copy(0, index_, evaluate_some(z));
+}
+
+void RunningSamples::narrow(const at::Tensor& z) {
+  const auto& running = monitor_.running();
+  const std::int64_t count = std::ranges::count_if(running, [](std::uint8_t mark) { return mark != 0; });
+  const std::int64_t evaluated = index_.defined() ? index_.size(0) : z.size(0);
+  // Samples that were parked can come back.
+  bool missing = false;
+  for (std::size_t b = 0; index_.defined() && b < running.size(); ++b) missing |= running[b] > evaluated_[b];
+  if (!missing && (count == 0 || 4 * count > 3 * evaluated)) return;
+  evaluated_ = running;
+  std::vector<std::int64_t> rows;
+  for (std::size_t b = 0; b < running.size(); ++b) {
+    if (running[b]) rows.push_back(static_cast<std::int64_t>(b));
+  }
+  index_ = at::tensor(rows, at::kLong).to(z.device());
+  inputs_.clear();
+  for (const at::Tensor& input : map_.inputs) inputs_.push_back(input.detach().index_select(0, index_));
+}
+
+at::Tensor RunningSamples::evaluate_some(const at::Tensor& z) {
+  return map_.f(z.index_select(0, index_), inputs_);
+}
+
+void RunningSamples::check_independence(const at::Tensor& z) {
+  checked_ = true;
+  const at::NoGradGuard no_grad;
+  const at::Tensor whole = map_.f(z, map_.inputs).index_select(0, index_);
+  sample_evaluations_ += z.size(0);
+  const double difference = (evaluate_some(z) - whole).abs().nan_to_num(0.0).max().item<double>();
+  sample_evaluations_ += index_.size(0);
+  // Sums may be taken in another order in a smaller batch, no more.
+  const double epsilon = z.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
+                         : z.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()
+                                                         : 1e-2;
+  const double allowed =
+      std::sqrt(epsilon) * (1.0 + whole.abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>());
+  TORCH_CHECK(
+      difference <= allowed,
+      "f: expected a map whose samples do not depend on each other, but without the finished ones the "
+      "others change by ",
+      difference, "; let f capture its inputs instead of passing them, and nothing is left out");
+}
+
+}  // namespace stillpoint::detail

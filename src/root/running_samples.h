@@ -1,0 +1,37 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "root/equation.h"
+#include "stillpoint/core/monitor.h"
+
+namespace stillpoint::detail {
+
+/// A map evaluated for the samples that still run; the others get back what they are. The set is narrowed
+/// when a quarter of it has finished, and with it the inputs, so that gathering costs little. The first time,
+/// what comes out is compared with the whole map, to refuse one whose samples depend on each other.
+class RunningSamples {
+ public:
+  RunningSamples(const DivisibleMap& map, const Monitor& monitor) : map_(map), monitor_(monitor) {}
+
+  at::Tensor operator()(const at::Tensor& z);
+  std::int64_t sample_evaluations() const { return sample_evaluations_; }
+
+ private:
+  void narrow(const at::Tensor& z);
+  at::Tensor evaluate_some(const at::Tensor& z);
+  void check_independence(const at::Tensor& z);
+
+  const DivisibleMap& map_;
+  const Monitor& monitor_;
+  at::Tensor index_;                     // of the samples evaluated; undefined: all
+  std::vector<std::uint8_t> evaluated_;  // the same as marks
+  std::vector<at::Tensor> inputs_;
+  std::int64_t sample_evaluations_ = 0;
+  bool checked_ = false;
+};
+
+}  // namespace stillpoint::detail
