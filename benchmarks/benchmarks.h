@@ -8,4 +8,5 @@ void gradient(Table& table);
 void memory(Table& table);
 void evaluations(Table& table);
 void running_samples(Table& table);
+void solvers(Table& table);
 void tape(Table& table);

@@ -1,6 +1,6 @@
 // Measures the budgets: ratios inside one run, on one thread. Exit status 1 if one is over.
 //   OPENBLAS_NUM_THREADS=1 build/benchmarks/stillpoint_benchmarks
-//   [forward|gradient|memory|evaluations|running_samples|tape]...
+//   [forward|gradient|memory|evaluations|running_samples|solvers|tape]...
 
 #include <torch/torch.h>
 
@@ -17,13 +17,14 @@ int main(int count, char** arguments) {
   const std::map<std::string, std::function<void(Table&)>> subjects{
       {"forward", forward}, {"gradient", gradient},       {"memory", memory},
       {"tape", tape},       {"evaluations", evaluations}, {"running_samples", running_samples},
+      {"solvers", solvers},
   };
   std::vector<std::string> chosen(arguments + 1, arguments + count);
   for (const auto& name : chosen) {
     if (!subjects.contains(name)) {
       std::fprintf(stderr,
                    "unknown benchmark '%s': expected forward, gradient, memory, evaluations, "
-                   "running_samples or tape\n",
+                   "running_samples, solvers or tape\n",
                    name.c_str());
       return 2;
     }
@@ -34,7 +35,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   if (chosen.empty()) {
-    chosen = {"forward", "gradient", "memory", "evaluations", "running_samples", "tape"};
+    chosen = {"forward", "gradient", "memory", "evaluations", "running_samples", "solvers", "tape"};
   }
   at::set_num_threads(1);
   Table table;

@@ -1,5 +1,6 @@
 #include "stillpoint/root/broyden.h"
 
+#include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
@@ -60,8 +61,34 @@ class InverseUpdates {
                    const at::Tensor& x) const {
     const at::Tensor first = start.defined() ? at::bmm(start, x.unsqueeze(2)).squeeze(2) : x;
     if (used_ == 0) return first;
+    if (detail::has_row_kernels(x)) {
+      const at::Tensor input = x.contiguous();
+      const at::Tensor base = first.contiguous();
+      at::Tensor out = at::empty_like(input);
+      AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "broyden", [&] {
+        apply_rows(left.data_ptr<scalar_t>(), right.data_ptr<scalar_t>(), input.data_ptr<scalar_t>(),
+                   base.data_ptr<scalar_t>(), out.data_ptr<scalar_t>());
+      });
+      return out;
+    }
     const at::Tensor weights = at::bmm(right.narrow(1, 0, used_), x.unsqueeze(2));
     return first + at::bmm(weights.transpose(1, 2), left.narrow(1, 0, used_)).squeeze(1);
+  }
+
+  template <class T>
+  void apply_rows(const T* left, const T* right, const T* x, const T* first, T* out) const {
+    const auto& kernels = detail::row_kernels<T>();
+    const std::int64_t width = u_.size(2);
+    std::vector<double> weights(used_);
+    for (std::int64_t b = 0; b < u_.size(0); ++b) {
+      kernels.dots(right, width, used_, x, width, weights.data());
+      kernels.combine(left, width, used_, weights.data(), width, first, out);
+      left += memory_ * width;
+      right += memory_ * width;
+      x += width;
+      first += width;
+      out += width;
+    }
   }
 
   std::int64_t memory_;

@@ -76,7 +76,7 @@ struct Decomposition {
     const std::int64_t first = pairs.order[0];
     radius = std::abs(pairs.values[first]);
     const at::Tensor y = pairs.vectors.select(1, first);
-    residual = complete ? 0.0 : below().to(y.scalar_type()).dot(y).abs().item<double>();
+    residual = complete ? 0.0 : (below() * y).sum().abs().item<double>();
   }
 
   /// Keeps the half of the decomposition that belongs to the largest eigenvalues. What comes back are its
@@ -174,8 +174,8 @@ void check_options(const SpectralRadiusOptions& options) {
 }
 
 // One product for all samples. Those that are done are left as they are.
-void advance(const Tape& tape, ArnoldiBases& bases, std::vector<Decomposition>& samples, Stats& stats,
-             const SpectralRadiusOptions& options, double rounding) {
+void advance_all(const Tape& tape, ArnoldiBases& bases, std::vector<Decomposition>& samples, Stats& stats,
+                 const SpectralRadiusOptions& options, double rounding) {
   const std::vector<double> columns = bases.append(tape.vjp(bases.latest(samples)), samples);
   const std::int64_t stride = samples.front().size + 1;
   ++stats.jacobian_products;
@@ -226,7 +226,7 @@ std::vector<double> spectral_radius(const Map& f, const at::Tensor& z, const Spe
   stats.status.assign(batch, Status::MaxIterations);
   stats.iterations.assign(batch, 0);
   while (stats.count(Status::MaxIterations) > 0 && stats.jacobian_products < options.max_products) {
-    advance(tape, bases, samples, stats, options, rounding);
+    advance_all(tape, bases, samples, stats, options, rounding);
   }
   std::vector<double> radii;
   for (const Decomposition& sample : samples) {
