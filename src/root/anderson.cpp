@@ -139,9 +139,13 @@ class History {
         mixing_(mixing),
         weights_(batch_, memory, regularization) {
     const std::int64_t line = kCacheLine / static_cast<std::int64_t>(like.element_size());
-    stride_ = detail::has_row_kernels(like) ? (width_ + line - 1) / line * line : width_;
-    values_ = at::zeros({batch_, memory_, stride_}, like.options());
-    residuals_ = at::zeros({batch_, memory_, stride_}, like.options());
+    // The kernels read written slots only; the ATen path takes all of them, with weights of zero.
+    const bool rows = detail::has_row_kernels(like);
+    stride_ = rows ? (width_ + line - 1) / line * line : width_;
+    const std::vector<std::int64_t> shape{batch_, 2, memory_, stride_};
+    const at::Tensor both = rows ? at::empty(shape, like.options()) : at::zeros(shape, like.options());
+    values_ = both.select(1, 0);
+    residuals_ = both.select(1, 1);
   }
 
   /// The next iterate from z and fz = f(z), whose norms are written on the way.
@@ -174,7 +178,7 @@ class History {
     T* next_data = next.data_ptr<T>();
     T* values = values_.data_ptr<T>();
     T* residuals = residuals_.data_ptr<T>();
-    const std::int64_t size = memory_ * stride_;
+    const std::int64_t size = 2 * memory_ * stride_;
     for (std::int64_t first = 0; first < batch_; first += weights_.lanes()) {
       const std::int64_t last = std::min(first + weights_.lanes(), batch_);
       for (std::int64_t b = first; b < last; ++b) {
@@ -266,8 +270,8 @@ class History {
   detail::Recycler recycler_;
   std::int64_t slot_ = 0;     // where the next evaluation goes
   std::int64_t written_ = 0;  // slots in use
-  at::Tensor values_;         // [B, memory, stride]
-  at::Tensor residuals_;      // [B, memory, stride]
+  at::Tensor values_;         // [B, memory, stride], next to
+  at::Tensor residuals_;      // [B, memory, stride]: those of a sample follow its values
 };
 
 // The inner products are rounded in the dtype of the state; what they cannot tell apart should not be

@@ -14,9 +14,10 @@ void Picard::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   at::Tensor z = z0;
   while (true) {
     at::Tensor fz = f(z);
-    at::Tensor next = damping == 1.0 ? fz : detail::damp(z, fz, damping, recycler);
+    at::Tensor damped;
+    if (damping != 1.0) damped = detail::damp(z, fz, damping, recycler);
     if (!monitor.update(std::move(z), fz)) return;
-    z = std::move(next);
+    z = std::move(damped.defined() ? damped : fz);
   }
 }
 

@@ -83,7 +83,7 @@ struct Decomposition {
   /// vectors in terms of the old ones, `[old count, count]`. If eigenvectors are too close to dependence to
   /// span an invariant subspace, one column with `count` zero: the vector to start again from.
   at::Tensor restart() {
-    const at::Tensor q = RitzPairs(square()).basis(std::max<std::int64_t>(1, count / 2));
+    at::Tensor q = RitzPairs(square()).basis(std::max<std::int64_t>(1, count / 2));
     const at::Tensor hq = square().matmul(q), kept = q.t().matmul(hq), row = below().matmul(q);
     const bool invariant = (hq - q.matmul(kept)).norm().item<double>() <= 1e-10 * norm();
     h.zero_();

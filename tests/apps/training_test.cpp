@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support.h"
+#include "trainer.h"
 #include "variants.h"
 
 // The main job, whole, on images that are easy to learn.
@@ -51,6 +52,28 @@ TEST(Training, LearnsWithEachVariant) {
   EXPECT_LT(variant[1]["peak_bytes"], variant[0]["peak_bytes"]) << "implicit needs less memory than unrolled";
   EXPECT_LT(variant[3]["forward_iterations"], variant[1]["forward_iterations"])
       << "Newton needs fewer than Picard";
+}
+
+// A sample that is no fixed point has no implicit gradient, so here, where none converges, nothing is
+// learned.
+TEST(Training, LeavesOutSamplesThatDidNotConverge) {
+  const TemporaryDirectory directory;
+  put_dataset(directory.path(), 200, 100);
+  const auto data = load_dataset(directory.path(), torch::Device(device()));
+  auto options = find_variant("picard-implicit").options;
+  options.max_iterations = 1;
+  options.tolerance = {.relative = 0.0, .absolute = 1e-30};
+  Classifier model(options);
+  model->to(torch::Device(device()));
+  std::vector<torch::Tensor> before;
+  for (const auto& parameter : model->parameters()) {
+    before.push_back(parameter.detach().clone());
+  }
+  const auto epoch = Trainer(data, 1).run_epoch(model, 1, [](double, const Pass&) {});
+  EXPECT_EQ(epoch.train.unconverged, 200);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_TRUE(torch::equal(model->parameters()[i], before[i]));
+  }
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 using torch::nn::Conv2dOptions;
 using torch::nn::LinearOptions;
 
-Tensor singular_values(const Tensor& weight) { return torch::linalg::svdvals(weight.flatten(1), {}); }
+Tensor singular_values(const Tensor& weight) { return torch::linalg_svdvals(weight.flatten(1)); }
 
 nn::SpectralNormLinear spectral_layer(double coefficient = 1.0, std::int64_t iterations = 1) {
   nn::SpectralNormLinear layer(LinearOptions(5, 3), nn::SpectralNormOptions{.coefficient = coefficient,

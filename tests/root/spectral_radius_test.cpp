@@ -24,7 +24,7 @@ std::vector<double> radii_of(const Tensor& a, const SpectralRadiusOptions& how =
 }
 
 std::vector<double> dense_radii(const Tensor& a) {
-  const Tensor radii = torch::linalg::eigvals(a.to(at::kCPU, at::kDouble)).abs().amax(1).contiguous();
+  const Tensor radii = torch::linalg_eigvals(a.to(at::kCPU, at::kDouble)).abs().amax(1).contiguous();
   return {radii.data_ptr<double>(), radii.data_ptr<double>() + radii.numel()};
 }
 
