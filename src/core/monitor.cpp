@@ -56,7 +56,7 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
     residual_ = norms.residual;
     best_ = std::move(z);
     owns_best_ = false;
-    return steps_ < max_iterations_;
+    return goes_on();
   }
   const std::int64_t batch = static_cast<std::int64_t>(running_.size());
   const double absolute = *tolerance_.absolute;
@@ -80,6 +80,7 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
       status_[b] = converged ? Status::Converged : Status::NonFinite;
       finishing_[b] = 1;
     }
+    if (parked_[b] && status_[b] != Status::NonFinite) status_[b] = Status::Stalled;
     finishing_[b] |= parked_[b];
     if (finishing_[b]) iterations_[b] = steps_ - waited_[b];
     finishes += finishing_[b];
@@ -87,7 +88,7 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   if (window_ends()) mark_ = residual_;
   keep_best(std::move(z), improvements);
   if (finishes > 0) finish(finishes);
-  return running_count_ > 0 && steps_ < max_iterations_;
+  return goes_on();
 }
 
 void Monitor::norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const {
@@ -105,6 +106,12 @@ void Monitor::park_stalled(std::int64_t window) {
   window_ = window;
   window_start_ = steps_ + 1;
   mark_.assign(running_.size(), std::numeric_limits<double>::infinity());
+}
+
+void Monitor::limit_time(double seconds) {
+  using Clock = std::chrono::steady_clock;
+  deadline_ =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 std::int64_t Monitor::resume() {
@@ -169,7 +176,9 @@ void Monitor::write(Stats& stats) const {
   stats.iterations = iterations_;
   if (!method_.empty()) stats.method = method_;
   for (std::size_t b = 0; b < running_.size(); ++b) {
-    if (running_[b]) stats.iterations[b] = steps_ - waited_[b];
+    if (!running_[b]) continue;
+    stats.iterations[b] = steps_ - waited_[b];
+    if (steps_ < max_iterations_ && time_is_over()) stats.status[b] = Status::TimeLimit;
   }
 }
 

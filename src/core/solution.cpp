@@ -20,6 +20,10 @@ const char* advice(Status status) {
              "DenseLu for linear systems)";
     case Status::NonFinite:
       return "look for NaN or infinity in these samples' inputs, or damp the steps";
+    case Status::Stalled:
+      return "choose a stronger solver (Auto, Dogleg), another start, or loosen the tolerance";
+    case Status::TimeLimit:
+      return "allow more time, loosen the tolerance, or start nearer to the solution";
     case Status::Inaccurate:
       return "the system is close to singular, or the products given do not belong to it; check them, or "
              "work in "
@@ -52,6 +56,10 @@ const char* to_string(Status status) {
       return "max iterations";
     case Status::NonFinite:
       return "non-finite";
+    case Status::Stalled:
+      return "stalled";
+    case Status::TimeLimit:
+      return "time limit";
     case Status::Inaccurate:
       return "inaccurate";
   }
@@ -93,6 +101,8 @@ std::string Stats::full() const {
       << ", Jacobian products " << jacobian_products;
   list_failures(out, *this, Status::MaxIterations);
   list_failures(out, *this, Status::NonFinite);
+  list_failures(out, *this, Status::Stalled);
+  list_failures(out, *this, Status::TimeLimit);
   list_failures(out, *this, Status::Inaccurate);
   if (backward && !backward->method.empty()) out << "\n  backward: " << backward->full();
   return out.str();

@@ -59,7 +59,7 @@ class InverseUpdates {
  private:
   at::Tensor apply(const at::Tensor& start, const at::Tensor& left, const at::Tensor& right,
                    const at::Tensor& x) const {
-    const at::Tensor first = start.defined() ? at::bmm(start, x.unsqueeze(2)).squeeze(2) : x;
+    at::Tensor first = start.defined() ? at::bmm(start, x.unsqueeze(2)).squeeze(2) : x;
     if (used_ == 0) return first;
     if (detail::has_row_kernels(x)) {
       const at::Tensor input = x.contiguous();

@@ -47,7 +47,8 @@ at::Tensor newton_step(const at::Tensor& scaled, const at::Tensor& residual) {
   const double epsilon = scaled.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                              : std::numeric_limits<float>::epsilon();
   const at::Tensor trace = normal.diagonal(0, 1, 2).sum(1, true);
-  normal.diagonal(0, 1, 2).add_(trace * epsilon);
+  // Also where the Jacobian is zero: no step then, not NaN.
+  normal.diagonal(0, 1, 2).add_(trace * epsilon + std::numeric_limits<float>::min());
   const at::Tensor least = std::get<0>(at::linalg_solve_ex(normal, at::bmm(transposed, rhs)));
   return at::where(usable, step, least).squeeze(2);
 }

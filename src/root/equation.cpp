@@ -17,29 +17,37 @@ at::Tensor FixedPointProblem::solve() const {
 }
 
 Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
-                                            const at::Tensor& z0, const FixedPointSolver& solver,
-                                            const GradientRule& gradient, const Tolerance& tolerance,
-                                            std::int64_t max_iterations, OnFailure on_failure,
+                                            const at::Tensor& z0, const EquationOptions& options,
                                             const DivisibleMap* divisible) {
   TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
   check_state("z0", z0);
-  TORCH_CHECK(max_iterations >= 0, "max_iterations: expected ≥ 0, got ", max_iterations);
+  TORCH_CHECK(options.max_iterations >= 0, "max_iterations: expected ≥ 0, got ", options.max_iterations);
+  TORCH_CHECK(options.stall_window >= 0, "stall_window: expected ≥ 0, got ", options.stall_window);
+  TORCH_CHECK(!options.time_limit || *options.time_limit >= 0.0, "time_limit: expected a number ≥ 0, got ",
+              *options.time_limit);
 
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   const CheckedMap map(f, name, equation);
-  Monitor monitor(tolerance.resolved(z0.scalar_type()), max_iterations, z0.size(0));
+  Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
+  if (options.stall_window > 0) monitor.park_stalled(options.stall_window);
+  if (options.time_limit) monitor.limit_time(*options.time_limit);
   std::optional<RunningSamples> running;
   std::optional<CheckedMap> running_map;
   if (divisible != nullptr) {
     running.emplace(*divisible, monitor);
     running_map.emplace([&](const at::Tensor& z) { return (*running)(z); }, name, equation);
   }
-  FixedPointProblem problem{
-      map, z0.contiguous(), solver, monitor, on_failure, stats, running_map ? *running_map : map};
-  solution.value = at::GradMode::is_enabled() ? gradient.differentiate(problem) : problem.solve();
+  FixedPointProblem problem{map,
+                            z0.contiguous(),
+                            options.solver,
+                            monitor,
+                            options.on_failure,
+                            stats,
+                            running_map ? *running_map : map};
+  solution.value = at::GradMode::is_enabled() ? options.gradient.differentiate(problem) : problem.solve();
 
-  stats.method = solver.name();
+  stats.method = options.solver.name();
   monitor.write(stats);
   stats.evaluations = map.evaluations();
   stats.jacobian_products = map.jacobian_products();
@@ -49,7 +57,7 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
     stats.jacobian_products += running_map->jacobian_products();
     stats.sample_evaluations += running->sample_evaluations();
   }
-  report_failure(stats, on_failure);
+  report_failure(stats, options.on_failure);
   return solution;
 }
 

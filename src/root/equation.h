@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "stillpoint/core/map.h"
@@ -14,12 +15,30 @@ struct DivisibleMap {
   std::vector<at::Tensor> inputs;
 };
 
-/// What `fixed_point` and `root` have in common: checks, runs the solver, attaches derivatives, reports.
-/// `name` is what error messages call the map. With `divisible`, which is the same map, finished samples are
-/// left out of the solve.
+/// The options that `fixed_point` and `root` have in common.
+struct EquationOptions {
+  template <class Options>
+  explicit EquationOptions(const Options& options)
+      : solver(options.solver),
+        gradient(options.gradient),
+        tolerance(options.tolerance),
+        max_iterations(options.max_iterations),
+        stall_window(options.stall_window),
+        time_limit(options.time_limit),
+        on_failure(options.on_failure) {}
+
+  const FixedPointSolver& solver;
+  const GradientRule& gradient;
+  Tolerance tolerance;
+  std::int64_t max_iterations;
+  std::int64_t stall_window;
+  std::optional<double> time_limit;
+  OnFailure on_failure;
+};
+
+/// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map. With
+/// `divisible`, which is the same map, finished samples are left out of the solve.
 Solution<at::Tensor> solve_equation(const Map& f, const char* name, Equation equation, const at::Tensor& z0,
-                                    const FixedPointSolver& solver, const GradientRule& gradient,
-                                    const Tolerance& tolerance, std::int64_t max_iterations,
-                                    OnFailure on_failure, const DivisibleMap* divisible = nullptr);
+                                    const EquationOptions& options, const DivisibleMap* divisible = nullptr);
 
 }  // namespace stillpoint::detail

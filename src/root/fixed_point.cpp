@@ -9,8 +9,7 @@
 namespace stillpoint {
 
 Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options) {
-  return detail::solve_equation(f, "f", Equation::FixedPoint, z0, options.solver, options.gradient,
-                                options.tolerance, options.max_iterations, options.on_failure);
+  return detail::solve_equation(f, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
 }
 
 Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
@@ -24,8 +23,8 @@ Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::T
   }
   const detail::DivisibleMap divisible{f, inputs};
   const Map whole = [f, inputs](const at::Tensor& z) { return f(z, inputs); };
-  return detail::solve_equation(whole, "f", Equation::FixedPoint, z0, options.solver, options.gradient,
-                                options.tolerance, options.max_iterations, options.on_failure, &divisible);
+  return detail::solve_equation(whole, "f", Equation::FixedPoint, z0, detail::EquationOptions(options),
+                                &divisible);
 }
 
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,

@@ -8,8 +8,7 @@
 namespace stillpoint {
 
 Solution<at::Tensor> root(const Map& g, const at::Tensor& z0, const RootOptions& options) {
-  return detail::solve_equation(g, "g", Equation::Root, z0, options.solver, options.gradient,
-                                options.tolerance, options.max_iterations, options.on_failure);
+  return detail::solve_equation(g, "g", Equation::Root, z0, detail::EquationOptions(options));
 }
 
 Solution<std::vector<at::Tensor>> root(const TupleMap& g, const std::vector<at::Tensor>& z0,

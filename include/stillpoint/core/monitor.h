@@ -2,7 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,11 +48,14 @@ class Monitor {
   std::int64_t steps() const { return steps_; }  ///< updates so far, less one
 
   /// From now on a sample that does not get on is parked, as if it had finished: one whose best residual has
-  /// not halved in the last `window` steps, or whose residual is not finite.
+  /// not halved in the last `window` steps, or whose residual is not finite. Who is never resumed is reported
+  /// as stalled.
   void park_stalled(std::int64_t window);
   /// Ends that, and has the parked samples run again; how many those are. Another method can take them on
   /// from `best()`.
   std::int64_t resume();
+  /// Has `update` return false once so many seconds have passed from now.
+  void limit_time(double seconds);
   /// Has the report call the method this.
   void describe(std::string method) { method_ = std::move(method); }
 
@@ -66,6 +71,8 @@ class Monitor {
   bool advances_together(const RowNorms& norms) const;
   bool window_ends() const { return window_ > 0 && (steps_ - window_start_) % window_ == 0; }
   bool stalls(std::size_t sample) const;
+  bool time_is_over() const { return deadline_ && std::chrono::steady_clock::now() >= *deadline_; }
+  bool goes_on() const { return running_count_ > 0 && steps_ < max_iterations_ && !time_is_over(); }
   void keep_best(at::Tensor z, std::int64_t improvements);
   void finish(std::int64_t finishes);
 
@@ -88,6 +95,7 @@ class Monitor {
   std::vector<double> mark_;       // the best residual when the window began
   std::vector<std::uint8_t> parked_;
   std::vector<std::int64_t> waited_;  // steps that a sample was parked for
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::string method_;
   at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };

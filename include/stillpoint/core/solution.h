@@ -12,10 +12,12 @@ enum class Status : std::uint8_t {
   Converged,      ///< its residual is within the tolerance
   MaxIterations,  ///< the iterations ran out; its best iterate is returned
   NonFinite,      ///< its residual became NaN or infinite and stayed so; its best iterate is returned
+  Stalled,        ///< its best residual had stopped falling; its best iterate is returned
+  TimeLimit,      ///< the time allowed was over; its best iterate is returned
   Inaccurate,     ///< the method ended, but its result does not satisfy the equation to the tolerance
 };
 
-/// "converged", "max iterations", "non-finite" or "inaccurate".
+/// "converged", "max iterations", "non-finite", "stalled", "time limit" or "inaccurate".
 const char* to_string(Status status);
 
 /// What to do when a sample does not converge.

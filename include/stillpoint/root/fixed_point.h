@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "stillpoint/core/map.h"
@@ -18,6 +19,10 @@ struct FixedPointOptions {
   GradientRule gradient = ImplicitGradient{};
   Tolerance tolerance = {};           ///< of f(z) − z, relative to z; defaults by dtype
   std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
+  /// ≥ 0, in steps: a sample whose best residual has not halved in so many is given up as stalled. 0: never.
+  /// (`Auto` has its own, and does not give up but escalates.)
+  std::int64_t stall_window = 0;
+  std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;
 };
 
