@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "root/running_samples.h"
+#include "stillpoint/core/packing.h"
 
 namespace stillpoint {
 
@@ -59,6 +60,15 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
   }
   report_failure(stats, options.on_failure);
   return solution;
+}
+
+Solution<std::vector<at::Tensor>> detail::solve_equation(const TupleMap& f, const char* name,
+                                                         Equation equation, const std::vector<at::Tensor>& z0,
+                                                         const EquationOptions& options) {
+  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
+  const Packing packing(z0);
+  Solution<at::Tensor> packed = solve_equation(packing.pack(f), name, equation, packing.pack(z0), options);
+  return {packing.unpack(packed.value), std::move(packed.stats)};
 }
 
 }  // namespace stillpoint

@@ -41,4 +41,9 @@ struct EquationOptions {
 Solution<at::Tensor> solve_equation(const Map& f, const char* name, Equation equation, const at::Tensor& z0,
                                     const EquationOptions& options, const DivisibleMap* divisible = nullptr);
 
+/// The same for a state of several tensors, packed into one.
+Solution<std::vector<at::Tensor>> solve_equation(const TupleMap& f, const char* name, Equation equation,
+                                                 const std::vector<at::Tensor>& z0,
+                                                 const EquationOptions& options);
+
 }  // namespace stillpoint::detail

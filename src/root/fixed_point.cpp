@@ -4,7 +4,6 @@
 
 #include "core/check.h"
 #include "root/equation.h"
-#include "stillpoint/core/packing.h"
 
 namespace stillpoint {
 
@@ -29,10 +28,7 @@ Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::T
 
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options) {
-  TORCH_CHECK(f != nullptr, "f: expected a map, got an empty function");
-  const Packing packing(z0);
-  Solution<at::Tensor> packed = fixed_point(packing.pack(f), packing.pack(z0), options);
-  return {packing.unpack(packed.value), std::move(packed.stats)};
+  return detail::solve_equation(f, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
 }
 
 }  // namespace stillpoint

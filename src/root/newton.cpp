@@ -4,8 +4,6 @@
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
-#include <memory>
-#include <utility>
 #include <vector>
 
 #include "core/rows.h"
@@ -29,25 +27,11 @@ at::Tensor newton_direction(const Linearization& at) {
 
 void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(max_halvings >= 0, "Newton.max_halvings: expected ≥ 0, got ", max_halvings);
-  at::Tensor z = z0;
-  RowNorms current;
-  RowNorms trial_norms;
-  auto here = std::make_unique<Linearization>(f, z);
-  monitor.norms(z, here->residual(), current);
-  while (monitor.update(z, current)) {
-    detail::StepSearch search(newton_direction(*here), monitor.running());
-    if (f.equation() == Equation::FixedPoint) search.then_try(here->residual());
-    for (std::int64_t halvings = -1;; ++halvings) {
-      const at::Tensor trial = detail::select_rows(monitor.running(), z + search.step(), z);
-      here = std::make_unique<Linearization>(f, trial);
-      monitor.norms(trial, here->residual(), trial_norms);
-      if (search.settle(trial_norms, current) || halvings == max_halvings) {
-        z = trial;
-        break;
-      }
-      search.next();
-    }
-    std::swap(current, trial_norms);
+  detail::LinearizedPoint point(f, z0, monitor);
+  while (monitor.update(point.z, point.norms)) {
+    std::vector<at::Tensor> steps{newton_direction(*point.linearization)};
+    if (f.equation() == Equation::FixedPoint) steps.push_back(point.linearization->residual());
+    detail::search_step(f, monitor, steps, max_halvings, point);
   }
 }
 

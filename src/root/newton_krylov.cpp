@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "core/rows.h"
 #include "root/step_search.h"
@@ -66,26 +65,13 @@ void NewtonKrylov::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& mon
               "NewtonKrylov.max_forcing: expected a number in (0, 1), got ", max_forcing);
   TORCH_CHECK(max_halvings >= 0, "NewtonKrylov.max_halvings: expected ≥ 0, got ", max_halvings);
   Forcing forcing(max_forcing, monitor.tolerance(), monitor.running().size());
-  RowNorms current;
-  RowNorms trial_norms;
-  at::Tensor z = z0;
-  auto here = std::make_unique<Linearization>(f, z);
-  monitor.norms(z, here->residual(), current);
-  while (monitor.update(z, current)) {
-    detail::StepSearch search(inexact_step(linear_solver, *here, current, forcing.terms(), monitor),
-                              monitor.running());
-    for (std::int64_t halvings = 0;; ++halvings) {
-      const at::Tensor trial = detail::select_rows(monitor.running(), z + search.step(), z);
-      here = std::make_unique<Linearization>(f, trial);
-      monitor.norms(trial, here->residual(), trial_norms);
-      if (search.settle(trial_norms, current) || halvings == max_halvings) {
-        z = trial;
-        break;
-      }
-      search.next();
-    }
-    forcing.advance(trial_norms, current);
-    std::swap(current, trial_norms);
+  detail::LinearizedPoint point(f, z0, monitor);
+  while (monitor.update(point.z, point.norms)) {
+    const RowNorms before = point.norms;
+    const at::Tensor step =
+        inexact_step(linear_solver, *point.linearization, before, forcing.terms(), monitor);
+    detail::search_step(f, monitor, {step}, max_halvings, point);
+    forcing.advance(point.norms, before);
   }
 }
 

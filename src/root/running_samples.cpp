@@ -16,9 +16,10 @@ at::Tensor RunningSamples::operator()(const at::Tensor& z) {
     sample_evaluations_ += z.size(0);
     return map_.f(z, map_.inputs);
   }
-  if (!checked_) check_independence(z);
   sample_evaluations_ += index_.size(0);
-  return z.detach().index_copy(0, index_, evaluate_some(z));
+  const at::Tensor some = map_.f(z.index_select(0, index_), inputs_);
+  if (!checked_) check_independence(z, some);
+  return z.detach().index_copy(0, index_, some);
 }
 
 void RunningSamples::narrow(const at::Tensor& z) {
@@ -39,17 +40,12 @@ void RunningSamples::narrow(const at::Tensor& z) {
   for (const at::Tensor& input : map_.inputs) inputs_.push_back(input.detach().index_select(0, index_));
 }
 
-at::Tensor RunningSamples::evaluate_some(const at::Tensor& z) {
-  return map_.f(z.index_select(0, index_), inputs_);
-}
-
-void RunningSamples::check_independence(const at::Tensor& z) {
+void RunningSamples::check_independence(const at::Tensor& z, const at::Tensor& some) {
   checked_ = true;
   const at::NoGradGuard no_grad;
   const at::Tensor whole = map_.f(z, map_.inputs).index_select(0, index_);
   sample_evaluations_ += z.size(0);
-  const double difference = (evaluate_some(z) - whole).abs().nan_to_num(0.0).max().item<double>();
-  sample_evaluations_ += index_.size(0);
+  const double difference = (some - whole).abs().nan_to_num(0.0).max().item<double>();
   // Sums may be taken in another order in a smaller batch, no more.
   const double epsilon = z.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
                          : z.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()

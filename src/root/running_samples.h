@@ -22,8 +22,7 @@ class RunningSamples {
 
  private:
   void narrow(const at::Tensor& z);
-  at::Tensor evaluate_some(const at::Tensor& z);
-  void check_independence(const at::Tensor& z);
+  void check_independence(const at::Tensor& z, const at::Tensor& some);
 
   const DivisibleMap& map_;
   const Monitor& monitor_;

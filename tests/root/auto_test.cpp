@@ -9,7 +9,7 @@
 namespace stillpoint::test {
 namespace {
 
-// Samples with a rate each; the repelling one keeps Anderson's mixing from halving the residual for long.
+// Samples with a rate each.
 Map with_rates(const Tensor& rates) {
   return [rates](const Tensor& z) { return rates * torch::sin(z) + 1.0; };
 }
@@ -25,7 +25,7 @@ TEST(Auto, IsAndersonWhereThatGetsOn) {
 }
 
 TEST(Auto, EscalatesForTheSamplesThatStall) {
-  // Memory of one evaluation short of a rotation's dimensions: Anderson stalls on wide rotations.
+  // Anderson, with memory for five evaluations, stalls on a rotation of forty dimensions.
   const Tensor skew = normal({40, 40});
   const Tensor rotation = torch::matrix_exp(3.0 * (skew - skew.t()));
   const Tensor gain = vector({0.2, 1.0, 0.3}).unsqueeze(1);

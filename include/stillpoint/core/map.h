@@ -11,12 +11,12 @@ namespace stillpoint {
 /// must not edit its argument, and keeps what it captures alive if it captures by value.
 using Map = std::function<at::Tensor(const at::Tensor&)>;
 
+/// The same for a state made of several tensors `[B, …]` with one B.
+using TupleMap = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;
+
 /// A map with what belongs to each sample passed beside it, tensors `[B, …]`, so that it can be evaluated for
 /// some of the samples. Samples must not depend on each other.
 using MapWithInputs = std::function<at::Tensor(const at::Tensor& z, const std::vector<at::Tensor>& inputs)>;
-
-/// The same for a state made of several tensors `[B, …]` with one B.
-using TupleMap = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;
 
 /// Which equation a map states about its argument.
 enum class Equation {

@@ -36,7 +36,7 @@ struct Stats {
   /// Of the map (fixed points) or operator (linear systems) by the solver, without the one evaluation that is
   /// recorded for an implicit gradient.
   std::int64_t evaluations = 0;
-  /// The same counted in samples. Less than evaluations · B where finished samples were left out.
+  /// The same counted in samples, of a map: less than evaluations · B where finished samples were left out.
   std::int64_t sample_evaluations = 0;
   std::int64_t jacobian_products = 0;  ///< products vᵀJ or Jv
   /// The latest backward pass through this solution; empty fields until there was one. Its own `backward`

@@ -10,7 +10,7 @@
 
 namespace stillpoint {
 
-/// One fixed-point problem on its way through a gradient rule.
+/// One problem, fixed point or root, on its way through a gradient rule.
 struct FixedPointProblem {
   const CheckedMap& f;
   const at::Tensor z0;
