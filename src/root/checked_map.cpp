@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include "core/check.h"
+#include "stillpoint/root/monotone.h"
 
 namespace stillpoint {
 namespace {
@@ -34,6 +35,17 @@ at::Tensor CheckedMap::operator()(const at::Tensor& z) const {
 at::Tensor CheckedMap::residual(const at::Tensor& z) const {
   at::Tensor fz = (*this)(z);
   return equation_ == Equation::FixedPoint ? fz - z : fz;
+}
+
+const MonotoneMap& CheckedMap::monotone(const char* solver) const {
+  TORCH_CHECK(monotone_ != nullptr, name_, ": ", solver,
+              " needs the map in its parts, expected fixed_point(MonotoneMap{…}, …), got a plain map");
+  return *monotone_;
+}
+
+at::Tensor CheckedMap::affine(const at::Tensor& z) const {
+  ++evaluations_;
+  return call(monotone_->affine, name_, z);
 }
 
 Tape CheckedMap::record(const at::Tensor& z) const {

@@ -19,7 +19,7 @@ at::Tensor FixedPointProblem::solve() const {
 
 Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
                                             const at::Tensor& z0, const EquationOptions& options,
-                                            const DivisibleMap* divisible) {
+                                            const DivisibleMap* divisible, const MonotoneMap* monotone) {
   TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
   check_state("z0", z0);
   TORCH_CHECK(options.max_iterations >= 0, "max_iterations: expected ≥ 0, got ", options.max_iterations);
@@ -29,7 +29,7 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
 
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
-  const CheckedMap map(f, name, equation);
+  const CheckedMap map(f, name, equation, monotone);
   Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
   if (options.stall_window > 0) monitor.park_stalled(options.stall_window);
   if (options.time_limit) monitor.limit_time(*options.time_limit);

@@ -37,9 +37,11 @@ struct EquationOptions {
 };
 
 /// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map. With
-/// `divisible`, which is the same map, finished samples are left out of the solve.
+/// `divisible`, which is the same map, finished samples are left out of the solve; `monotone`, again the same,
+/// is for solvers that need its parts.
 Solution<at::Tensor> solve_equation(const Map& f, const char* name, Equation equation, const at::Tensor& z0,
-                                    const EquationOptions& options, const DivisibleMap* divisible = nullptr);
+                                    const EquationOptions& options, const DivisibleMap* divisible = nullptr,
+                                    const MonotoneMap* monotone = nullptr);
 
 /// The same for a state of several tensors, packed into one.
 Solution<std::vector<at::Tensor>> solve_equation(const TupleMap& f, const char* name, Equation equation,

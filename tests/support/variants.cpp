@@ -83,6 +83,11 @@ Tensor Solve::operator()(const Map& f, const Tensor& z0) const {
   return z;
 }
 
+Tensor Solve::operator()(const MonotoneMap& f, const Tensor& z0) const {
+  if (options_) return fixed_point(f, z0, *options_).value;
+  return (*this)([&](const Tensor& z) { return f.activation(f.affine(z)); }, z0);
+}
+
 std::vector<Tensor> Solve::operator()(const TupleMap& f, const std::vector<Tensor>& z0) const {
   if (options_) return fixed_point(f, z0, *options_).value;
   std::vector<Tensor> z = z0;

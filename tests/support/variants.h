@@ -40,6 +40,7 @@ class Solve {
   static Solve by(FixedPointOptions options);
 
   Tensor operator()(const Map& f, const Tensor& z0) const;
+  Tensor operator()(const MonotoneMap& f, const Tensor& z0) const;
   std::vector<Tensor> operator()(const TupleMap& f, const std::vector<Tensor>& z0) const;
 
  private:

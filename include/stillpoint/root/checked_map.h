@@ -9,13 +9,16 @@
 
 namespace stillpoint {
 
+struct MonotoneMap;
+
 /// The map of a problem as solvers and gradient rules see it: counts evaluations, and throws if what comes
 /// back differs from the argument in shape, dtype or device, or if the argument was edited in place.
 class CheckedMap {
  public:
   /// `name` is what error messages call the map.
-  CheckedMap(Map f, const char* name, Equation equation = Equation::FixedPoint)
-      : f_(std::move(f)), name_(name), equation_(equation) {}
+  CheckedMap(Map f, const char* name, Equation equation = Equation::FixedPoint,
+             const MonotoneMap* monotone = nullptr)
+      : f_(std::move(f)), name_(name), equation_(equation), monotone_(monotone) {}
 
   /// What is asked of z: z = f(z) or f(z) = 0.
   Equation equation() const { return equation_; }
@@ -24,6 +27,10 @@ class CheckedMap {
   at::Tensor operator()(const at::Tensor& z) const;
   /// What has to vanish, contiguous: f(z) − z, or f(z) for a root.
   at::Tensor residual(const at::Tensor& z) const;
+  /// The map in its parts, for the solver called `solver`. Throws if it was not given so.
+  const MonotoneMap& monotone(const char* solver) const;
+  /// The affine part alone, contiguous; counts as an evaluation.
+  at::Tensor affine(const at::Tensor& z) const;
   /// f(z), recorded: its value, and products with its Jacobian by replay.
   Tape record(const at::Tensor& z) const;
 
@@ -39,6 +46,7 @@ class CheckedMap {
   Map f_;
   const char* name_;
   Equation equation_;
+  const MonotoneMap* monotone_;
   mutable std::int64_t evaluations_ = 0;
   mutable std::int64_t jacobian_products_ = 0;
 };

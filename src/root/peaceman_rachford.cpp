@@ -1,0 +1,32 @@
+#include "stillpoint/root/peaceman_rachford.h"
+
+#include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
+
+#include <utility>
+
+#include "core/check.h"
+#include "stillpoint/root/monotone.h"
+
+namespace stillpoint {
+
+void PeacemanRachford::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+  TORCH_CHECK(!step || *step > 0.0, "PeacemanRachford.step: expected a number > 0, got ", *step);
+  const MonotoneMap& parts = f.monotone(name);
+  TORCH_CHECK(parts.resolvent != nullptr,
+              "f: PeacemanRachford needs MonotoneMap.resolvent, got an empty one");
+  const double scale = step || !parts.scale ? 1.0 : parts.scale();
+  TORCH_CHECK(scale > 0.0, "f: expected MonotoneMap.scale() > 0, got ", scale);
+  const Map resolvent = parts.resolvent(step.value_or(1.0 / scale));
+  at::Tensor z = z0;
+  at::Tensor u = z0;
+  while (monitor.update(z, f(z))) {
+    const at::Tensor reflected = 2 * z - u;
+    const at::Tensor resolved = resolvent(reflected);
+    detail::check_like("MonotoneMap.resolvent", resolved, z);
+    u = 2 * resolved - reflected;
+    z = parts.activation(u).contiguous();
+  }
+}
+
+}  // namespace stillpoint
