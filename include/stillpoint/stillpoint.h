@@ -34,6 +34,8 @@
 #include "stillpoint/root/phantom_gradient.h"
 #include "stillpoint/root/picard.h"
 #include "stillpoint/root/pseudo_transient.h"
+#include "stillpoint/root/reversible.h"
+#include "stillpoint/root/reversible_gradient.h"
 #include "stillpoint/root/root.h"
 #include "stillpoint/root/spectral_radius.h"
 #include "stillpoint/root/unrolled_gradient.h"
