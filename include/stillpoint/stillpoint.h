@@ -25,6 +25,7 @@
 #include "stillpoint/root/auto.h"
 #include "stillpoint/root/broyden.h"
 #include "stillpoint/root/chord.h"
+#include "stillpoint/root/correction_loss.h"
 #include "stillpoint/root/dogleg.h"
 #include "stillpoint/root/fixed_point.h"
 #include "stillpoint/root/jacobian_norm.h"
