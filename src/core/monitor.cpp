@@ -1,6 +1,8 @@
 #include "stillpoint/core/monitor.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <limits>
@@ -31,7 +33,7 @@ Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t 
       waited_(batch, 0) {}
 
 // The usual case, without a branch a sample: all are running, all improve, none converges.
-bool Monitor::advances_together(const RowNorms& norms) const {
+bool Monitor::advances_together(const RowNorms& norms, const std::vector<double>& measured) const {
   if (!all_running() || steps_ == 0 || window_ends()) return false;
   const std::size_t batch = running_.size();
   const double absolute = *tolerance_.absolute;
@@ -39,8 +41,8 @@ bool Monitor::advances_together(const RowNorms& norms) const {
   int exceptions = 0;
   for (std::size_t b = 0; b < batch; ++b) {
     const double r = norms.residual[b];
-    exceptions |=
-        static_cast<int>(!(r < residual_[b])) | static_cast<int>(!(r > absolute + relative * norms.scale[b]));
+    exceptions |= static_cast<int>(!(r < residual_[b])) |
+                  static_cast<int>(!(measured[b] > absolute + relative * norms.scale[b]));
   }
   return exceptions == 0;
 }
@@ -52,12 +54,52 @@ bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
 
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
-  if (advances_together(norms)) {
+  const std::vector<double>& measured = measure(z, norms);
+  const at::Tensor shown = observer_ ? z : at::Tensor();
+  if (advances_together(norms, measured)) {
     residual_ = norms.residual;
     best_ = std::move(z);
     owns_best_ = false;
-    return goes_on();
+  } else {
+    take_in(std::move(z), norms, measured);
   }
+  if (observer_) show(shown, norms);
+  return goes_on();
+}
+
+// What the tolerance is compared with. A sample that has not moved is at infinity, if it is not at its goal.
+const std::vector<double>& Monitor::measure(const at::Tensor& z, const RowNorms& norms) {
+  if (criterion_ == Criterion::Residual) return norms.residual;
+  distance_.assign(running_.size(), 0.0);
+  if (previous_.defined()) distance_ = detail::row_norms(z - previous_, tolerance_.norm);
+  for (std::size_t b = 0; b < distance_.size(); ++b) {
+    if (norms.residual[b] == 0.0) {
+      distance_[b] = 0.0;
+    } else if (distance_[b] == 0.0) {
+      distance_[b] = std::numeric_limits<double>::infinity();
+    }
+  }
+  previous_ = z;
+  return distance_;
+}
+
+// Of the finished samples the observer sees what they have come to.
+void Monitor::show(const at::Tensor& z, const RowNorms& norms) const {
+  const at::NoGradGuard no_grad;
+  if (all_running()) {
+    observer_({steps_, z.detach(), norms.residual, running_});
+    return;
+  }
+  at::Tensor all = best();
+  if (running_count_ > 0) detail::copy_rows(running_, z, all);
+  std::vector<double> residual = norms.residual;
+  for (std::size_t b = 0; b < residual.size(); ++b) {
+    if (!running_[b]) residual[b] = residual_[b];
+  }
+  observer_({steps_, all, residual, running_});
+}
+
+void Monitor::take_in(at::Tensor z, const RowNorms& norms, const std::vector<double>& measured) {
   const std::int64_t batch = static_cast<std::int64_t>(running_.size());
   const double absolute = *tolerance_.absolute;
   const double relative = *tolerance_.relative;
@@ -68,7 +110,7 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
     finishing_[b] = 0;
     if (!running_[b]) continue;
     const double r = norms.residual[b];
-    const bool converged = std::isfinite(r) && r <= absolute + relative * norms.scale[b];
+    const bool converged = std::isfinite(r) && measured[b] <= absolute + relative * norms.scale[b];
     if (converged || steps_ == 0 || r < residual_[b] || (std::isnan(residual_[b]) && !std::isnan(r))) {
       residual_[b] = r;
       improved_[b] = 1;
@@ -88,7 +130,6 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   if (window_ends()) mark_ = residual_;
   keep_best(std::move(z), improvements);
   if (finishes > 0) finish(finishes);
-  return goes_on();
 }
 
 void Monitor::norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const {
@@ -116,6 +157,7 @@ void Monitor::limit_time(double seconds) {
 
 std::int64_t Monitor::resume() {
   window_ = 0;
+  previous_ = at::Tensor();  // where the next method starts is no step
   best_ = best().clone();
   owns_best_ = true;
   std::int64_t count = 0;

@@ -32,6 +32,8 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
   const CheckedMap map(f, name, equation, monotone);
   Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
   if (options.stall_window > 0) monitor.park_stalled(options.stall_window);
+  monitor.judge_by(options.criterion);
+  monitor.observe(options.observer);
   if (options.time_limit) monitor.limit_time(*options.time_limit);
   std::optional<RunningSamples> running;
   std::optional<CheckedMap> running_map;

@@ -25,7 +25,9 @@ struct EquationOptions {
         max_iterations(options.max_iterations),
         stall_window(options.stall_window),
         time_limit(options.time_limit),
-        on_failure(options.on_failure) {}
+        on_failure(options.on_failure),
+        criterion(options.criterion),
+        observer(options.observer) {}
 
   const FixedPointSolver& solver;
   const GradientRule& gradient;
@@ -34,6 +36,8 @@ struct EquationOptions {
   std::int64_t stall_window;
   std::optional<double> time_limit;
   OnFailure on_failure;
+  Criterion criterion;
+  const Observer& observer;
 };
 
 /// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map. With

@@ -15,7 +15,8 @@ namespace {
 const Map kHalf = [](const Tensor& z) { return 0.5 * z; };
 
 std::vector<FixedPointSolver> solvers() {
-  return {Picard{}, Anderson{}, Newton{}, Broyden{}, Chord{}, NewtonKrylov{}, Dogleg{}, PseudoTransient{}};
+  return {Picard{},       Anderson{}, Newton{},          Broyden{},   Chord{},
+          NewtonKrylov{}, Dogleg{},   PseudoTransient{}, Reversible{}};
 }
 
 // On every solver, and with gradients on and off.
@@ -145,8 +146,8 @@ TEST(OddMap, ThatIgnoresItsArgumentIsSolvedAtOnce) {
   for (const auto& solver : solvers()) {
     const auto [value, stats] =
         fixed_point([&](const Tensor&) { return x.sin(); }, zeros({2, 3}), {.solver = solver});
-    // The first step of pseudo-transient continuation is half of the way; others divide by a scale.
-    const bool waits = solver.target<PseudoTransient>() != nullptr;
+    // The first step of these goes a part of the way; others divide by a scale.
+    const bool waits = solver.target<PseudoTransient>() != nullptr || solver.target<Reversible>() != nullptr;
     EXPECT_TRUE(close(value, x.sin(), waits ? 1e-10 : 1e-15)) << solver.name();
     if (!waits) {
       EXPECT_EQ(stats.mean_iterations(), 1.0) << solver.name();
@@ -217,6 +218,7 @@ TEST(BadOption, OfFixedPoint) {
     refuse({.solver = Picard{.damping = damping}}, "Picard.damping");
     refuse({.solver = Picard{.damping = damping}, .gradient = UnrolledGradient{}}, "Picard.damping");
     refuse({.solver = Picard{.damping = damping}, .gradient = CheckpointedGradient{}}, "Picard.damping");
+    refuse({.solver = Reversible{.mixing = damping}}, "Reversible.mixing");
     refuse({.gradient = PhantomGradient{.damping = damping}}, "PhantomGradient.damping");
     refuse({.solver = Anderson{.mixing = damping}}, "Anderson.mixing");
   }
@@ -234,6 +236,9 @@ TEST(BadOption, OfFixedPoint) {
   refuse({.solver = PseudoTransient{.first_step = 0.0}}, "PseudoTransient.first_step");
   refuse({.gradient = PhantomGradient{.steps = 0}}, "PhantomGradient.steps");
   refuse({.solver = Picard{}, .gradient = CheckpointedGradient{.every = 0}}, "CheckpointedGradient.every");
+  refuse({.solver = Reversible{}, .gradient = ReversibleGradient{.checkpoint_every = -1}},
+         "ReversibleGradient.checkpoint_every");
+  refuse({.solver = Reversible{}, .gradient = ReversibleGradient{.drift = {.relative = -1.0}}}, "relative");
 }
 
 TEST(BadOption, OfTheLinearSolverIsNamedInTheBackwardPassAtTheLatest) {

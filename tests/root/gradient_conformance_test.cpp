@@ -31,6 +31,8 @@ std::vector<Rule> rules() {
           {"CheckpointedOne", Picard{}, CheckpointedGradient{.every = 1}},
           {"CheckpointedSeven", Picard{}, CheckpointedGradient{.every = 7}},
           {"CheckpointedAll", Picard{}, CheckpointedGradient{.every = 1000}},
+          {"Reversible", Reversible{}, ReversibleGradient{.checkpoint_every = 3}},
+          {"ReversibleGentle", Reversible{.mixing = 0.6}, ReversibleGradient{.checkpoint_every = 8}},
           {"PhantomOne", Anderson{}, PhantomGradient{.steps = 1}},
           {"PhantomMany", Newton{}, PhantomGradient{.steps = 40}},
           {"PhantomDamped", HalfSteps{}, PhantomGradient{.steps = 9, .damping = 0.5}},
@@ -130,7 +132,8 @@ INSTANTIATE_TEST_SUITE_P(Rules, Gradient, testing::ValuesIn(rules()),
 TEST(ExactRules, HaveTheDerivativesOfTheLoop) {
   std::vector<Variant> variants;
   for (const Rule& rule : rules()) {
-    if (rule.name.rfind("Unrolled", 0) == 0 || rule.name.rfind("Checkpointed", 0) == 0) {
+    if (rule.name.rfind("Unrolled", 0) == 0 || rule.name.rfind("Checkpointed", 0) == 0 ||
+        rule.name.rfind("Reversible", 0) == 0) {
       variants.push_back(loop_variant(rule.name, rule.solver, rule.gradient));
     }
   }

@@ -23,6 +23,7 @@ std::ostream& operator<<(std::ostream& out, const Candidate& candidate) { return
 std::vector<Candidate> candidates() {
   return {{"Picard", Picard{}, true},
           {"PicardDamped", Picard{.damping = 0.5}, false},
+          {"Reversible", Reversible{}, true},
           {"Anderson", Anderson{}, false},
           {"AndersonShort", Anderson{.memory = 2}, false},
           {"AndersonLong", Anderson{.memory = 12}, false},

@@ -45,7 +45,8 @@ std::vector<Variant> exact_variants() {
           implicit_variant("Newton-Krylov, implicit", NewtonKrylov{}),
           implicit_variant("dogleg, implicit", Dogleg{}),
           loop_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
-          loop_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4})};
+          loop_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4}),
+          loop_variant("Reversible", Reversible{}, ReversibleGradient{.checkpoint_every = 4})};
 }
 
 std::vector<Variant> linear_solver_variants() {

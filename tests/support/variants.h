@@ -28,7 +28,7 @@ Variant implicit_variant(std::string name, FixedPointSolver solver,
                          LinearSolver linear = AutomaticLinearSolver{});
 Variant loop_variant(std::string name, FixedPointSolver solver, GradientRule rule);
 
-/// Picard, Anderson and Newton with the implicit gradient; Picard unrolled and checkpointed.
+/// The implicit gradient of several solvers; Picard unrolled and checkpointed; Reversible run backwards.
 std::vector<Variant> exact_variants();
 /// The implicit gradient with every linear solver for a general operator.
 std::vector<Variant> linear_solver_variants();

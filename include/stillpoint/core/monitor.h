@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,6 +23,19 @@ struct RowNorms {
 
 /// The norms of `fz − z` and of `z` for each sample of two contiguous tensors `[B, …]`. One pass on CPU.
 void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms);
+
+/// What an observer sees of a solve. Valid during the call; `z`, a tensor, may be kept and must not be
+/// written to.
+struct Iterate {
+  std::int64_t step;    ///< 0 at the starting point
+  const at::Tensor& z;  ///< `[B, …]` without gradients; of finished samples what will come back for them
+  const std::vector<double>& residual;       ///< of each sample at z, in the norm of the tolerance
+  const std::vector<std::uint8_t>& running;  ///< 1 for a sample that goes on from here, else 0
+};
+
+/// Called at each iterate of a solve, with gradients off. The state of several tensors is packed into `[B,
+/// N]`: `Packing(z0).unpack(iterate.z)`. What it throws ends the solve and passes through.
+using Observer = std::function<void(const Iterate&)>;
 
 /// Watches an iteration: which samples have converged, and the best iterate of each.
 ///
@@ -56,6 +70,11 @@ class Monitor {
   std::int64_t resume();
   /// Has `update` return false once so many seconds have passed from now.
   void limit_time(double seconds);
+  /// Has samples judged by this from now on.
+  void judge_by(Criterion criterion) { criterion_ = criterion; }
+  /// Has each update shown to `observer`, which may be empty. Costs a copy of rows an update once samples
+  /// have parted ways.
+  void observe(Observer observer) { observer_ = std::move(observer); }
   /// Has the report call the method this.
   void describe(std::string method) { method_ = std::move(method); }
 
@@ -68,11 +87,14 @@ class Monitor {
   void write(Stats& stats) const;
 
  private:
-  bool advances_together(const RowNorms& norms) const;
+  bool advances_together(const RowNorms& norms, const std::vector<double>& measured) const;
   bool window_ends() const { return window_ > 0 && (steps_ - window_start_) % window_ == 0; }
   bool stalls(std::size_t sample) const;
   bool time_is_over() const { return deadline_ && std::chrono::steady_clock::now() >= *deadline_; }
   bool goes_on() const { return running_count_ > 0 && steps_ < max_iterations_ && !time_is_over(); }
+  const std::vector<double>& measure(const at::Tensor& z, const RowNorms& norms);
+  void take_in(at::Tensor z, const RowNorms& norms, const std::vector<double>& measured);
+  void show(const at::Tensor& z, const RowNorms& norms) const;
   void keep_best(at::Tensor z, std::int64_t improvements);
   void finish(std::int64_t finishes);
 
@@ -97,6 +119,10 @@ class Monitor {
   std::vector<std::int64_t> waited_;  // steps that a sample was parked for
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::string method_;
+  Criterion criterion_ = Criterion::Residual;
+  std::vector<double> distance_;  // of the latest step, as `Criterion::Step` measures it
+  at::Tensor previous_;           // the iterate before, if that is asked for
+  Observer observer_;
   at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };
 

@@ -2,6 +2,7 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <cstdint>
 #include <optional>
 
 namespace stillpoint {
@@ -11,6 +12,21 @@ enum class Norm {
   Euclidean,       ///< sqrt(Σ x²)
   RootMeanSquare,  ///< sqrt(Σ x² / width): does not grow with the width
   Maximum,         ///< max |x|
+};
+
+/// What is held against the tolerance to tell whether a sample of a fixed point or root is solved.
+///
+/// The step is the weaker test. Undamped Picard steps by the residual before, so its residual is at most ρ
+/// times the step where f contracts by ρ. No such bound holds for other methods: one that shortens its steps,
+/// or creeps, passes far from a solution. It suits equations whose residual has no meaning of its own, and
+/// comparisons with codes that stop by it.
+enum class Criterion : std::uint8_t {
+  Residual,  ///< ‖f(z) − z‖, or ‖g(z)‖
+  /// ‖z − z_before‖, the distance from the iterate before, relative to z, the later one. A start is never
+  /// solved by it and a sample that stayed where it was (a refused trial) is not either, unless the residual
+  /// is exactly zero. What is reported is still the residual of what comes back, so a solve evaluates its
+  /// last iterate, too. Memory for one state more.
+  Step,
 };
 
 /// When a sample counts as solved: ‖residual‖ ≤ absolute + relative · ‖scale‖.

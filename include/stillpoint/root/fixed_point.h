@@ -24,6 +24,8 @@ struct FixedPointOptions {
   std::int64_t stall_window = 0;
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;
+  Criterion criterion = Criterion::Residual;  ///< what the tolerance is compared with
+  Observer observer = {};                     ///< called at each iterate; empty: nobody, at no cost
 };
 
 /// Finds z with z = f(z) for each sample of a batch, starting at `z0` (`[B, …]`, floating point), and
