@@ -12,14 +12,13 @@
 #include "files.h"
 #include "report.h"
 #include "user_error.h"
-#include "variants.h"
 
 namespace stillpoint::app {
 namespace {
 
 // The first line names the format and the checksum of what follows, a LibTorch archive, which has none of its
 // own.
-constexpr const char* kHeader = "stillpoint checkpoint 1, CRC-32 {:08x}\n";
+constexpr const char* kHeader = "stillpoint checkpoint 2, CRC-32 {:08x}\n";
 
 std::string header(std::string_view archive) {
   const auto* bytes = reinterpret_cast<const Bytef*>(archive.data());
@@ -32,23 +31,25 @@ std::string read_text(torch::serialize::InputArchive& archive, const std::string
   return value.toStringRef();
 }
 
-/// LibTorch takes the shapes it finds: these must be the model's.
-void check_shapes(const Classifier& expected, const Classifier& loaded) {
-  for (const auto& parameter : expected->named_parameters()) {
-    const auto found = loaded->named_parameters()[parameter.key()];
+/// LibTorch takes the shapes it finds: these must be the network's.
+void check_shapes(const Network& expected, const Network& loaded) {
+  for (const auto& parameter : expected.named_parameters()) {
+    const auto found = loaded.named_parameters()[parameter.key()];
     TORCH_CHECK(
         found.sizes() == parameter.value().sizes() && found.scalar_type() == parameter.value().scalar_type(),
         parameter.key(), " is ", found.toString(), found.sizes());
   }
 }
 
-TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Variant& variant) {
-  torch::serialize::InputArchive weights;
+TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Experiment& experiment,
+                            const std::string& name) {
+  torch::serialize::InputArchive weights, state;
   archive.read("weights", weights);
-  TrainedVariant trained{.name = variant.name, .model = Classifier(variant.options), .epochs = {}};
-  const Classifier expected(variant.options);
-  trained.model->load(weights);
-  check_shapes(expected, trained.model);
+  archive.read("optimizer", state);
+  auto trained = new_variant(experiment, name, 0);
+  trained.network->load(weights);
+  check_shapes(*experiment.variant(name).make(), *trained.network);
+  trained.optimizer->load(state);
   trained.epochs = epochs_from_json(nlohmann::json::parse(read_text(archive, "epochs")));
   return trained;
 }
@@ -61,10 +62,11 @@ Checkpoint parse(const std::string& file) {
   archive.load_from(stream, torch::kCPU);
   Checkpoint checkpoint;
   checkpoint.seed = std::stoull(read_text(archive, "seed"));
-  for (const auto& variant : variants()) {
+  checkpoint.experiment = &experiment(read_text(archive, "model"));
+  for (const auto& name : checkpoint.experiment->variant_names()) {
     torch::serialize::InputArchive nested;
-    if (archive.try_read(variant.name, nested)) {
-      checkpoint.variants.push_back(read_variant(nested, variant));
+    if (archive.try_read(name, nested)) {
+      checkpoint.variants.push_back(read_variant(nested, *checkpoint.experiment, name));
     }
   }
   TORCH_CHECK(!checkpoint.variants.empty(), "no variant");
@@ -76,10 +78,13 @@ Checkpoint parse(const std::string& file) {
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
   torch::serialize::OutputArchive archive;
   archive.write("seed", c10::IValue(std::to_string(checkpoint.seed)));
+  archive.write("model", c10::IValue(checkpoint.experiment->name));
   for (const auto& variant : checkpoint.variants) {
-    torch::serialize::OutputArchive weights, nested;
-    variant.model->save(weights);
+    torch::serialize::OutputArchive weights, state, nested;
+    variant.network->save(weights);
+    variant.optimizer->save(state);
     nested.write("weights", weights);
+    nested.write("optimizer", state);
     nested.write("epochs", c10::IValue(epochs_to_json(variant.epochs).dump()));
     archive.write(variant.name, nested);
   }

@@ -2,23 +2,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
 
-#include "model.h"
-#include "results.h"
+#include "trainer.h"
 
 namespace stillpoint::app {
 
-/// A variant's weights, and the epochs that led to them.
-struct TrainedVariant {
-  std::string name;
-  Classifier model;
-  std::vector<Epoch> epochs;
-};
-
 /// What training needs to go on as if it had not been interrupted.
 struct Checkpoint {
+  const Experiment* experiment = nullptr;
   std::uint64_t seed = 0;
   std::vector<TrainedVariant> variants;
 };

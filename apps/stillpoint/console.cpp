@@ -35,7 +35,9 @@ std::string decimal(std::optional<double> number, int digits) {
   return number ? fmt::format("{:.{}f}", *number, digits) : "-";
 }
 
-std::string percent(double fraction) { return fmt::format("{:.2f} %", 100 * fraction); }
+std::string show_error(Task task, double error) {
+  return task == Task::Numbers ? decimal(error, 4) : fmt::format("{:.2f} %", 100 * error);
+}
 
 /// 1234567 as 1,234,567.
 std::string grouped(std::int64_t number) {
@@ -81,21 +83,24 @@ void Console::epoch_header() {
                    "seconds", ""));
 }
 
-void Console::epoch(const std::string& variant, const Epoch& epoch, std::int64_t last) {
+void Console::epoch(Task task, const std::string& variant, const Epoch& epoch, std::int64_t last) {
   const auto& [number, train, test] = epoch;
-  line(fmt::format(kEpochRow, variant, fmt::format("{}/{}", number, last), percent(train.error),
-                   decimal(train.loss, 4), decimal(train.iterations, 1), percent(test.error),
+  line(fmt::format(kEpochRow, variant, fmt::format("{}/{}", number, last), show_error(task, train.error),
+                   decimal(train.loss, 4), decimal(train.iterations, 1), show_error(task, test.error),
                    decimal(test.loss, 4), decimal(test.iterations, 1), decimal(train.seconds, 1),
                    remark(epoch)));
 }
 
-void Console::summary(const std::vector<VariantResult>& results) {
+void Console::summary(Task task, const std::vector<VariantResult>& results) {
+  const bool text = task == Task::Characters;
   line("");
-  line(fmt::format(kSummaryRow, "", "test", "forward", "backward", "seconds", "peak tensor", "gradient"));
-  line(fmt::format(kSummaryRow, "variant", "error", "iterations", "iterations", "an epoch", "bytes a step",
-                   "error"));
+  line(fmt::format(kSummaryRow, "", text ? "bits a" : "test", "forward", "backward", "seconds", "peak tensor",
+                   "gradient"));
+  line(fmt::format(kSummaryRow, "variant", text ? "char." : "error", "iterations", "iterations", "an epoch",
+                   "bytes a step", "error"));
   for (const auto& result : results) {
-    line(fmt::format(kSummaryRow, result.name, percent(result.test_error),
+    line(fmt::format(kSummaryRow, result.name,
+                     text ? decimal(result.bits_per_character, 3) : show_error(task, result.test_error),
                      decimal(result.forward_iterations, 1), decimal(result.backward_iterations, 1),
                      decimal(result.seconds_per_epoch, 2), grouped(result.peak_bytes),
                      result.gradient_error ? fmt::format("{:.1e}", *result.gradient_error) : "-"));
@@ -109,8 +114,8 @@ void Console::progress(const std::string& variant, std::int64_t epoch, std::int6
   }
   drawn_at_ = now();
   const auto left = fmt::format("{:17} {:>6} ", variant, fmt::format("{}/{}", epoch, last));
-  const auto right = fmt::format(" {:3.0f} %  loss {:.4f}  {:.1f} iterations", 100 * fraction, so_far.loss,
-                                 so_far.iterations);
+  const auto right = fmt::format(" {:3.0f} %  loss {:.4f}  {} iterations", 100 * fraction, so_far.loss,
+                                 decimal(so_far.iterations, 1));
   const auto room = columns(out_);
   const auto taken = left.size() + right.size() + 3;
   auto text = left + right;

@@ -19,9 +19,9 @@ class Console {
 
   void line(const std::string& text);
   void epoch_header();
-  void epoch(const std::string& variant, const Epoch& epoch, std::int64_t last);
+  void epoch(Task task, const std::string& variant, const Epoch& epoch, std::int64_t last);
   /// The table of all variants.
-  void summary(const std::vector<VariantResult>& results);
+  void summary(Task task, const std::vector<VariantResult>& results);
   /// Redraws the bar, at most ten times a second.
   void progress(const std::string& variant, std::int64_t epoch, std::int64_t last, double fraction,
                 const Pass& so_far);

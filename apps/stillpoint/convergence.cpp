@@ -2,35 +2,54 @@
 
 #include <torch/types.h>
 
-#include "stillpoint/root/newton.h"
-#include "stillpoint/root/picard.h"
+#include <algorithm>
 
 namespace stillpoint::app {
 namespace {
 
-Trace trace(Classifier model, const at::Tensor& x, const FixedPointSolver& solver) {
-  Trace trace{.solver = solver.name(), .residual = {}};
-  const auto recorded = [&](const at::Tensor& z) {
-    const auto fz = model->cell()->forward(z, x);
-    trace.residual.push_back((fz - z).detach().norm(2, 1).max().item<double>());
-    return fz;
-  };
-  fixed_point(recorded, model->start(x),
-              {.solver = solver,
-               .tolerance = {.relative = 0.0, .absolute = 1e-9},
-               .max_iterations = 200,
-               .on_failure = OnFailure::Ignore});
+Trace trace(std::string title, Network& network, const at::Tensor& inputs, const FixedPointSolver& solver) {
+  constexpr std::int64_t steps = 200;
+  Trace trace{.title = std::move(title), .residual = {}};
+  *network.solve_options() = {
+      .solver = solver,
+      .tolerance = {.relative = 0.0, .absolute = 1e-9},
+      .max_iterations = steps,
+      .on_failure = OnFailure::Ignore,
+      .observer = [&](const Iterate& at) { trace.residual.push_back(std::ranges::max(at.residual)); }};
+  network.forward(inputs);
   return trace;
+}
+
+NetworkPointer precise_copy(const Experiment& experiment, const TrainedVariant& variant) {
+  auto network = experiment.variant(variant.name).make();
+  copy_weights(*variant.network, *network);
+  network->to(torch::kDouble);
+  network->eval();
+  return network;
 }
 
 }  // namespace
 
-std::vector<Trace> trace_solvers(const Classifier& model, const at::Tensor& images) {
-  torch::NoGradGuard no_grad;
-  auto precise = copy_weights(model, {});
-  precise->to(torch::kDouble);
-  const auto x = precise->encode(images.to(torch::kDouble));
-  return {trace(precise, x, Picard{}), trace(precise, x, Anderson{}), trace(precise, x, Newton{})};
+std::vector<Trace> trace_solvers(const Experiment& experiment, const std::vector<TrainedVariant*>& variants,
+                                 const at::Tensor& inputs) {
+  const torch::NoGradGuard no_grad;
+  const auto batch = inputs.is_floating_point() ? inputs.to(torch::kDouble) : inputs;
+  std::vector<Trace> traces;
+  if (!experiment.compared.empty()) {
+    const auto network = precise_copy(experiment, *variants.front());
+    for (const auto& solver : experiment.compared) {
+      traces.push_back(trace(solver.name(), *network, batch, solver));
+    }
+    return traces;
+  }
+  for (const auto* variant : variants) {
+    const auto network = precise_copy(experiment, *variant);
+    if (const auto* options = network->solve_options()) {
+      const auto solver = options->solver;
+      traces.push_back(trace(variant->name, *network, batch, solver));
+    }
+  }
+  return traces;
 }
 
 }  // namespace stillpoint::app

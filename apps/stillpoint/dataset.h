@@ -7,12 +7,12 @@
 
 namespace stillpoint::app {
 
-/// Images with their labels.
+/// Samples with what a network is to make of them.
 struct Examples {
-  at::Tensor images;  ///< [N, 784] float, pixels in [0, 1]
-  at::Tensor labels;  ///< [N] int64, in [0, 9]
+  at::Tensor inputs;   ///< [N, …]
+  at::Tensor targets;  ///< [N, …]
 
-  std::int64_t size() const { return labels.size(0); }
+  std::int64_t size() const { return targets.size(0); }
   /// The examples that `indices` (int64) names, in that order.
   Examples select(const at::Tensor& indices) const;
   /// `count` examples from `begin`, or those up to the end.
@@ -24,8 +24,17 @@ struct Dataset {
   Examples test;
 };
 
-/// Reads the four files of MNIST (or Fashion-MNIST) from a directory, as IDX files, gzipped or not, onto
-/// `device`. Throws UserError.
-Dataset load_dataset(const std::filesystem::path& directory, c10::Device device);
+/// MNIST or Fashion-MNIST: images [N, 784] float with pixels in [0, 1], and labels [N] int64 from 0 to 9.
+/// Read from the four IDX files in a directory, gzipped or not, onto `device`. Throws UserError.
+Dataset load_images(const std::filesystem::path& directory, c10::Device device);
+
+/// A text in pieces of `length` bytes, [N, length] int64, each with the bytes that come next as its targets;
+/// the last tenth is for the test. Throws UserError.
+Dataset load_text(const std::filesystem::path& file, std::int64_t length, c10::Device device);
+
+/// 4096 training and 1000 test points x [N, 1], uniform in [−2, 2], with y = 1.5 x³ + x² − 5 x + 2 sin x − 3
+/// and normal noise of deviation 0.05: the same ones each time. (Bai, Koltun, Kolter 2021, Stabilizing
+/// Equilibrium Models by Jacobian Regularization, section 5.1.)
+Dataset make_curve(c10::Device device);
 
 }  // namespace stillpoint::app

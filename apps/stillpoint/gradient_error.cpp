@@ -1,36 +1,55 @@
 #include "gradient_error.h"
 
 #include <torch/autograd.h>
-#include <torch/nn/functional/loss.h>
 #include <torch/types.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "variants.h"
-
 namespace stillpoint::app {
 namespace {
 
-std::vector<at::Tensor> loss_gradient(Classifier model, const Examples& batch) {
-  const auto loss = torch::nn::functional::cross_entropy(model->forward(batch.images), batch.labels);
-  return torch::autograd::grad({loss}, model->parameters());
+/// Of the largest number in the whole gradient: smaller ones may be rounding alone.
+constexpr double kNegligible = 1e-6;
+
+std::vector<at::Tensor> loss_gradient(Task task, Network& network, const Examples& batch) {
+  const auto loss = losses(task, network.forward(batch.inputs), batch.targets).mean();
+  return torch::autograd::grad({loss}, network.parameters());
 }
+
+at::Tensor in_double(const at::Tensor& t) { return t.is_floating_point() ? t.to(torch::kDouble) : t; }
 
 }  // namespace
 
-std::optional<double> gradient_error(Classifier model, const Examples& batch) {
-  const auto gradient = loss_gradient(model, batch);
-  auto reference = copy_weights(model, reference_options());
-  reference->to(torch::kDouble);
-  const auto exact = loss_gradient(reference, {batch.images.to(torch::kDouble), batch.labels});
-  if (!reference->stats().converged()) {
+std::optional<double> gradient_error(const Experiment& experiment, const TrainedVariant& variant,
+                                     const Examples& batch) {
+  const auto copy = [&] {
+    auto network = experiment.variant(variant.name).make();
+    copy_weights(*variant.network, *network);
+    network->train();
+    return network;
+  };
+  const auto network = copy();
+  const auto gradient = loss_gradient(experiment.task, *network, batch);
+  const auto precise = copy();
+  precise->to(torch::kDouble);
+  if (auto* options = precise->solve_options()) {
+    *options = experiment.reference;
+  }
+  const auto exact =
+      loss_gradient(experiment.task, *precise, {in_double(batch.inputs), in_double(batch.targets)});
+  if (precise->stats() != nullptr && !precise->stats()->converged()) {
     return std::nullopt;
+  }
+  const auto largest = [](const at::Tensor& t) { return t.abs().max().item<double>(); };
+  double scale = 0;
+  for (const auto& each : exact) {
+    scale = std::max(scale, largest(each));
   }
   double error = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
-    const auto difference = (gradient[i].to(torch::kDouble) - exact[i]).abs().max() / exact[i].abs().max();
-    error = std::max(error, difference.item<double>());
+    error = std::max(error, largest(gradient[i].to(torch::kDouble) - exact[i]) /
+                                std::max(largest(exact[i]), kNegligible * scale));
   }
   return error;
 }

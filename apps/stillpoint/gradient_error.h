@@ -2,14 +2,15 @@
 
 #include <optional>
 
-#include "dataset.h"
-#include "model.h"
+#include "trainer.h"
 
 namespace stillpoint::app {
 
-/// How far the gradient of the loss on `batch`, as the model trains with it, is from the exact one: the
-/// largest over the parameters of max |g − exact| / max |exact|. Exact is Picard, unrolled in double
-/// precision to a residual of 1e-12; empty if that does not converge.
-std::optional<double> gradient_error(Classifier model, const Examples& batch);
+/// How far the gradient of the loss on `batch`, as the variant trains with it, is from the exact one: the
+/// largest over the parameters of max |g − exact| / max |exact|, where a parameter whose exact gradient is
+/// less than 1e-6 of the largest one is compared with that. Exact is the experiment's reference solve, in
+/// double precision; empty if that does not converge.
+std::optional<double> gradient_error(const Experiment& experiment, const TrainedVariant& variant,
+                                     const Examples& batch);
 
 }  // namespace stillpoint::app

@@ -8,10 +8,10 @@
 #include <limits>
 #include <string>
 
+#include "experiment.h"
 #include "interrupt.h"
 #include "train.h"
 #include "user_error.h"
-#include "variants.h"
 
 namespace {
 
@@ -27,14 +27,33 @@ int fail(int status, const std::string& message) {
   return status;
 }
 
+std::string variants_help() {
+  std::string text = "Variants to train (default: all, or those of --load).";
+  for (const auto& experiment : app::experiments()) {
+    text += fmt::format(" {}: {}.", experiment.name, fmt::join(experiment.variant_names(), ", "));
+  }
+  return text;
+}
+
+std::string data_help() {
+  return fmt::format(
+      "For images the directory with the four IDX files of MNIST, gzipped or not (default: {}); for the "
+      "transformer "
+      "a text file; jacobian-toy makes its own",
+      app::experiments().front().data.string());
+}
+
 void add_train_options(CLI::App& command, app::TrainOptions& options) {
-  command.add_option("--variants", options.variants, "Variants to train (default: all, or those of --load)")
-      ->delimiter(',')
-      ->check(CLI::IsMember(app::variant_names()));
-  command.add_option("--data", options.data, "Directory with the four IDX files of MNIST, gzipped or not")
-      ->type_name("DIR");
-  command.add_option("--epochs", options.epochs, "Epochs to train; 0 only evaluates")
+  command.add_option("--model", options.model, "What to train (default: fixed-point, or that of --load)")
+      ->check(CLI::IsMember(app::experiment_names()));
+  command.add_option("--variants", options.variants, variants_help())->delimiter(',');
+  command.add_option("--data", options.data, data_help())->type_name("DIR|FILE");
+  command.add_option("--epochs", options.epochs, "Epochs to train; 0 only evaluates (default: the model's)")
       ->check(CLI::Range(0, 100000));
+  const CLI::Range counts(1, std::numeric_limits<std::int32_t>::max());
+  command.add_option("--examples", options.examples, "Train on the first N examples only")->check(counts);
+  command.add_option("--test-examples", options.test_examples, "Test on the first N examples only")
+      ->check(counts);
   command.add_option("--seed", options.seed, "Seed of the weights and of the order of images (default: 1)")
       ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()));
   command.add_option("--threads", options.threads, "Threads; for models this small one is as fast as any")
@@ -56,8 +75,7 @@ int main(int argc, char** argv) {
   CLI::App program("Implicit layers, trained on real images. Without a command: train.", "stillpoint");
   program.option_defaults()->always_capture_default();
   program.require_subcommand(0, 1);
-  auto* command =
-      program.add_subcommand("train", "Train z* = tanh(W z* + x) once for each variant, and compare");
+  auto* command = program.add_subcommand("train", "Train a model once for each of its variants, and compare");
   command->option_defaults()->always_capture_default();
   add_train_options(*command, options);
   try {

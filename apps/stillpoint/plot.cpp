@@ -1,25 +1,23 @@
 #include "plot.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <memory>
 
 #include "files.h"
 #include "user_error.h"
-#include "variants.h"
 
 namespace stillpoint::app {
 namespace {
 
 constexpr std::array kColors{"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // safe for the color-blind
+constexpr const char* kLook =
+    "set border 3\nset tics nomirror\nset key top right\nset grid linecolor rgb '#dddddd'\n";
 
 /// What gnuplot draws for a script, as bytes. Throws UserError.
 std::string run_gnuplot(const std::string& script) {
@@ -64,83 +62,24 @@ std::string terminal(const std::filesystem::path& path) {
   throw UserError(fmt::format("--plot {}: expected a name that ends in .svg or .png", path.string()));
 }
 
-struct Curve {
-  std::string title;
-  std::string style;
-  std::vector<std::pair<double, double>> points;
-};
-
-std::string color(std::size_t index) {
-  return fmt::format("linecolor rgb '{}'", kColors[index % kColors.size()]);
+std::string color(const Curve& curve, std::size_t index) {
+  return fmt::format("linecolor rgb '{}'", curve.colored ? kColors[index % kColors.size()] : "#777777");
 }
 
-/// The command that plots `curves`, with their numbers in the script itself.
-std::string plot_command(const std::vector<Curve>& curves) {
+/// The commands that plot `panel`, with its numbers in the script itself.
+std::string draw(const Panel& panel) {
   std::string data, command = "plot ";
-  for (std::size_t i = 0; i < curves.size(); ++i) {
+  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+    const auto& curve = panel.curves[i];
     data += fmt::format("$curve{} << EOD\n", i);
-    for (const auto& [x, y] : curves[i].points) {
+    for (const auto& [x, y] : curve.points) {
       data += fmt::format("{} {}\n", x, y);
     }
     data += "EOD\n";
-    command += fmt::format("$curve{} with {} title '{}', ", i, curves[i].style, curves[i].title);
+    command += fmt::format("$curve{} with {} {} title '{}', ", i, curve.style, color(curve, i), curve.title);
   }
-  return data + command + "\n";
-}
-
-std::string error_panel(const std::vector<VariantResult>& results) {
-  std::vector<Curve> curves;
-  std::int64_t first = 1, last = 1;
-  double low = 100, high = 0;
-  for (const auto& result : results) {
-    // Variants that agree cover each other: the earlier, the wider.
-    const auto width = 2 * (results.size() - curves.size());
-    Curve curve{.title = result.name,
-                .style = fmt::format("linespoints linewidth {} pointtype 7 pointsize 0.{} {}", width, width,
-                                     color(curves.size())),
-                .points = {}};
-    for (const auto& epoch : result.epochs) {
-      curve.points.emplace_back(epoch.number, 100 * epoch.test.error);
-      last = std::max(last, epoch.number);
-    }
-    if (curve.points.empty()) {
-      curve.points.emplace_back(0, 100 * result.test_error);
-      first = 0;
-    }
-    for (const auto& [epoch, error] : curve.points) {
-      low = std::min(low, error);
-      high = std::max(high, error);
-    }
-    curves.push_back(std::move(curve));
-  }
-  const double margin = std::max(0.05 * (high - low), 0.1);
-  return fmt::format(
-             "set title 'Test error'\nset xlabel 'epoch'\nset ylabel 'wrong labels (%)'\n"
-             "set xrange [{}:{}]\nset yrange [{}:{}]\nset xtics {}\n",
-             static_cast<double>(first) - 0.2, static_cast<double>(last) + 0.2, std::max(low - margin, 0.0),
-             high + margin, 1 + (last - first) / 10) +
-         plot_command(curves);
-}
-
-std::string residual_panel(const std::vector<Trace>& traces) {
-  std::vector<Curve> curves;
-  double last = 1;
-  for (const auto& trace : traces) {
-    Curve curve{.title = trace.solver, .style = "lines linewidth 2.5 " + color(curves.size()), .points = {}};
-    for (const auto residual : trace.residual) {
-      curve.points.emplace_back(curve.points.size() + 1, residual);
-    }
-    last = std::max(last, static_cast<double>(trace.residual.size()));
-    curves.push_back(std::move(curve));
-  }
-  curves.push_back({.title = "tolerance in training",
-                    .style = "lines linewidth 1.5 dashtype 2 linecolor rgb '#777777'",
-                    .points = {{1, kTolerance}, {last, kTolerance}}});
-  return "set title 'Residual of one test batch'\nset xlabel 'evaluations of f (for Newton, also of its "
-         "Jacobian)'\n"
-         "set ylabel 'largest |f(z) - z| of a sample'\nset xrange [1:*]\nset yrange [*:*]\nset xtics auto\n"
-         "set logscale y\nset format y '10^{%L}'\nunset mytics\n" +
-         plot_command(curves);
+  return fmt::format("{}set title '{}'\nset xlabel '{}'\nset ylabel '{}'\n{}{}{}\n", kLook, panel.title,
+                     panel.x_label, panel.y_label, panel.settings, data, command);
 }
 
 }  // namespace
@@ -150,14 +89,14 @@ void check_plot(const std::filesystem::path& path) {
   run_gnuplot("");
 }
 
-void write_plot(const std::filesystem::path& path, const std::vector<VariantResult>& results,
-                const std::vector<Trace>& traces) {
-  const auto script = fmt::format(
-      "set terminal {}\nset multiplot layout 1,2\nset border 3\nset tics nomirror\nset key top right\n"
-      "set grid linecolor rgb '#dddddd'\n{}{}unset multiplot\n",
-      terminal(path), error_panel(results), residual_panel(traces));
-  const auto picture = run_gnuplot(script);
-  write_file(path, picture);
+void write_plot(const std::filesystem::path& path, const std::vector<Panel>& panels) {
+  std::string drawn;
+  for (const auto& panel : panels) {
+    drawn += draw(panel);
+  }
+  const auto script = fmt::format("set terminal {}\nset multiplot layout 1,{}\n{}unset multiplot\n",
+                                  terminal(path), panels.size(), drawn);
+  write_file(path, run_gnuplot(script));
 }
 
 }  // namespace stillpoint::app

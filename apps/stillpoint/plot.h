@@ -2,18 +2,30 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "convergence.h"
-#include "results.h"
-
 namespace stillpoint::app {
+
+struct Curve {
+  std::string title;
+  std::string style;  ///< as gnuplot's `with` takes it, without the color
+  std::vector<std::pair<double, double>> points;
+  bool colored = true;  ///< in a color of its own; else gray
+};
+
+struct Panel {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  std::string settings;  ///< further gnuplot commands: ranges, tics
+  std::vector<Curve> curves;
+};
 
 /// Throws UserError unless `path` ends in .svg or .png and gnuplot can be run.
 void check_plot(const std::filesystem::path& path);
 
-/// Draws test error by epoch beside residual by evaluation. Throws UserError.
-void write_plot(const std::filesystem::path& path, const std::vector<VariantResult>& results,
-                const std::vector<Trace>& traces);
+/// Draws panels side by side. Throws UserError.
+void write_plot(const std::filesystem::path& path, const std::vector<Panel>& panels);
 
 }  // namespace stillpoint::app

@@ -28,14 +28,14 @@ json to_json(const Epoch& epoch) {
   return {{"epoch", epoch_number},
           {"train_error", train.error},
           {"train_loss", train.loss},
-          {"forward_iterations", train.iterations},
+          {"forward_iterations", or_null(train.iterations)},
           {"backward_iterations", or_null(train.backward_iterations)},
           {"unconverged", train.unconverged},
           {"backward_unconverged", train.backward_unconverged},
           {"seconds", train.seconds},
           {"test_error", test.error},
           {"test_loss", test.loss},
-          {"test_iterations", test.iterations},
+          {"test_iterations", or_null(test.iterations)},
           {"test_unconverged", test.unconverged},
           {"test_seconds", test.seconds}};
 }
@@ -44,14 +44,14 @@ Epoch epoch_from_json(const json& object) {
   Epoch epoch{.number = object.at("epoch").get<std::int64_t>(), .train = {}, .test = {}};
   epoch.train = {.error = number(object.at("train_error")),
                  .loss = number(object.at("train_loss")),
-                 .iterations = number(object.at("forward_iterations")),
+                 .iterations = optional_number(object.at("forward_iterations")),
                  .backward_iterations = optional_number(object.at("backward_iterations")),
                  .unconverged = object.at("unconverged").get<std::int64_t>(),
                  .backward_unconverged = object.at("backward_unconverged").get<std::int64_t>(),
                  .seconds = number(object.at("seconds"))};
   epoch.test = {.error = number(object.at("test_error")),
                 .loss = number(object.at("test_loss")),
-                .iterations = number(object.at("test_iterations")),
+                .iterations = optional_number(object.at("test_iterations")),
                 .backward_iterations = std::nullopt,
                 .unconverged = object.at("test_unconverged").get<std::int64_t>(),
                 .seconds = number(object.at("test_seconds"))};
@@ -60,9 +60,11 @@ Epoch epoch_from_json(const json& object) {
 
 json to_json(const VariantResult& result) {
   return {{"name", result.name},
+          {"parameters", result.parameters},
           {"test_error", result.test_error},
+          {"bits_per_character", or_null(result.bits_per_character)},
           {"train_error", or_null(result.train_error)},
-          {"forward_iterations", result.forward_iterations},
+          {"forward_iterations", or_null(result.forward_iterations)},
           {"backward_iterations", or_null(result.backward_iterations)},
           {"seconds_per_epoch", or_null(result.seconds_per_epoch)},
           {"peak_bytes", result.peak_bytes},
@@ -80,12 +82,14 @@ std::string compiler() {
 
 }  // namespace
 
-json make_report(const std::vector<VariantResult>& results, std::uint64_t seed, const std::string& command) {
+json make_report(const std::string& model, const std::vector<VariantResult>& results, std::uint64_t seed,
+                 const std::string& command) {
   auto variants = json::array();
   for (const auto& result : results) {
     variants.push_back(to_json(result));
   }
-  return {{"variants", std::move(variants)},
+  return {{"model", model},
+          {"variants", std::move(variants)},
           {"seed", seed},
           {"command", command},
           {"versions",

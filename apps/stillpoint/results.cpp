@@ -1,14 +1,18 @@
 #include "results.h"
 
+#include <numbers>
 #include <utility>
 
 namespace stillpoint::app {
 
-VariantResult summarize(std::string name, std::vector<Epoch> epochs, const Pass& test) {
+VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test) {
   VariantResult result;
   result.name = std::move(name);
   result.test_error = test.error;
   result.forward_iterations = test.iterations;
+  if (task == Task::Characters) {
+    result.bits_per_character = test.loss / std::numbers::ln2;
+  }
   if (!epochs.empty()) {
     const auto& last = epochs.back().train;
     result.train_error = last.error;

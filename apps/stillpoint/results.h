@@ -5,16 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "task.h"
+
 namespace stillpoint::app {
 
-/// Means over one pass through the training or test images.
+/// Means over one pass through the training or test examples.
 struct Pass {
-  double error = 0;       ///< fraction of images with the wrong label
-  double loss = 0;        ///< cross entropy, in nats
-  double iterations = 0;  ///< of the forward solve, until the last sample of a batch is done, as published
-  std::optional<double> backward_iterations;  ///< alike; empty in tests, and where no system is solved
-  std::int64_t unconverged = 0;               ///< samples whose forward solve did not reach the tolerance
-  std::int64_t backward_unconverged = 0;      ///< the same of the backward solve
+  double error = 0;  ///< fraction of wrong labels or characters, or the squared error of numbers
+  double loss = 0;   ///< cross entropy in nats, or the squared error
+  /// Of the forward solve, until the last sample of a batch is done, as published; empty if nothing is
+  /// solved.
+  std::optional<double> iterations = {};
+  std::optional<double> backward_iterations = {};  ///< alike; empty in tests, and where no system is solved
+  std::int64_t unconverged = 0;           ///< samples whose forward solve did not reach the tolerance
+  std::int64_t backward_unconverged = 0;  ///< the same of the backward solve
   double seconds = 0;
 };
 
@@ -27,9 +31,11 @@ struct Epoch {
 /// What the last table and the report say of one variant. Fields are empty where nothing was trained.
 struct VariantResult {
   std::string name;
+  std::int64_t parameters = 0;  ///< numbers that are learned
   double test_error = 0;
+  std::optional<double> bits_per_character;   ///< of the test text
   std::optional<double> train_error;          ///< in the last epoch, while it trained
-  double forward_iterations = 0;              ///< in the last epoch, while it trained, or else in the test
+  std::optional<double> forward_iterations;   ///< in the last epoch, while it trained, or else in the test
   std::optional<double> backward_iterations;  ///< in the last epoch
   std::optional<double> seconds_per_epoch;    ///< of training, without the test
   std::int64_t peak_bytes = 0;                ///< of tensors, during one training step with the final weights
@@ -38,6 +44,6 @@ struct VariantResult {
 };
 
 /// Sums up the epochs of a variant; `test` is of the final weights.
-VariantResult summarize(std::string name, std::vector<Epoch> epochs, const Pass& test);
+VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test);
 
 }  // namespace stillpoint::app

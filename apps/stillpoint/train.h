@@ -10,10 +10,13 @@ namespace stillpoint::app {
 
 /// The options of `stillpoint train`. Paths left empty are not written or read.
 struct TrainOptions {
-  std::vector<std::string> variants;  ///< empty: those of the checkpoint, or all
-  std::filesystem::path data = "/usr/share/datasets/fashion-mnist";
-  std::int64_t epochs = 3;
-  std::optional<std::uint64_t> seed;  ///< empty: the checkpoint's, or 1
+  std::string model;                          ///< empty: that of the checkpoint, or the main job
+  std::vector<std::string> variants;          ///< empty: those of the checkpoint, or all
+  std::filesystem::path data;                 ///< empty: the model's
+  std::optional<std::int64_t> epochs;         ///< empty: the model's
+  std::optional<std::int64_t> examples;       ///< of the training set, the first ones; empty: all
+  std::optional<std::int64_t> test_examples;  ///< of the test set, alike
+  std::optional<std::uint64_t> seed;          ///< empty: the checkpoint's, or 1
   int threads = 1;
   std::string device = "cpu";
   std::filesystem::path report;
@@ -23,7 +26,7 @@ struct TrainOptions {
   std::string command;  ///< as typed, for the report
 };
 
-/// Trains one model for each variant, shows how that goes, and compares them. Throws UserError or
+/// Trains each variant of a model, shows how that goes, and compares them. Throws UserError or
 /// Interrupted.
 void train(const TrainOptions& options);
 

@@ -1,14 +1,14 @@
 #include "trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/nn/functional/loss.h>
+#include <torch/optim/adam.h>
 #include <torch/optim/sgd.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <chrono>
 #include <iterator>
-#include <vector>
 
 #include "interrupt.h"
 #include "peak_memory.h"
@@ -18,21 +18,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double learning_rate(std::int64_t epoch) { return epoch < 6 ? 0.1 : 0.01; }
-
 /// Sums over the batches of a pass.
 class Tally {
  public:
-  void add(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& loss, const Stats& stats) {
-    const auto size = static_cast<double>(labels.size(0));
+  void add(const at::Tensor& sample_errors, const at::Tensor& loss, const Stats* stats) {
+    const auto size = static_cast<double>(sample_errors.size(0));
     samples_ += size;
-    sum_.error += logits.argmax(1).ne(labels).sum().item<double>();
+    sum_.error += sample_errors.sum().item<double>();
     sum_.loss += size * loss.item<double>();
-    sum_.iterations += size * slowest(stats);
-    sum_.unconverged += failures(stats);
-    if (stats.backward && !stats.backward->status.empty()) {
-      sum_.backward_iterations = sum_.backward_iterations.value_or(0) + size * slowest(*stats.backward);
-      sum_.backward_unconverged += failures(*stats.backward);
+    if (stats == nullptr) {
+      return;
+    }
+    sum_.iterations = sum_.iterations.value_or(0) + size * slowest(*stats);
+    sum_.unconverged += failures(*stats);
+    if (stats->backward && !stats->backward->status.empty()) {
+      sum_.backward_iterations = sum_.backward_iterations.value_or(0) + size * slowest(*stats->backward);
+      sum_.backward_unconverged += failures(*stats->backward);
     }
   }
 
@@ -41,9 +42,10 @@ class Tally {
     auto mean = sum_;
     mean.error /= samples_;
     mean.loss /= samples_;
-    mean.iterations /= samples_;
-    if (mean.backward_iterations) {
-      *mean.backward_iterations /= samples_;
+    for (auto* iterations : {&mean.iterations, &mean.backward_iterations}) {
+      if (*iterations) {
+        **iterations /= samples_;
+      }
     }
     mean.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     return mean;
@@ -63,38 +65,51 @@ class Tally {
   Pass sum_;
 };
 
+std::shared_ptr<torch::optim::Optimizer> new_optimizer(const Recipe& recipe, const Network& network) {
+  const double rate = recipe.rate(0, 1);
+  if (recipe.optimizer == Recipe::Optimizer::Adam) {
+    return std::make_shared<torch::optim::Adam>(network.parameters(), rate);
+  }
+  return std::make_shared<torch::optim::SGD>(network.parameters(), rate);
+}
+
+void set_rate(torch::optim::Optimizer& optimizer, double rate) {
+  for (auto& group : optimizer.param_groups()) {
+    group.options().set_lr(rate);
+  }
+}
+
+/// The mean over the samples whose solve converged.
+at::Tensor mean_of_converged(const at::Tensor& sample_losses, const Stats& stats) {
+  std::vector<std::uint8_t> converged;
+  std::ranges::transform(stats.status, std::back_inserter(converged),
+                         [](Status status) { return status == Status::Converged ? 1 : 0; });
+  const auto mask = torch::tensor(converged, torch::kByte).to(sample_losses.device(), torch::kBool);
+  return torch::where(mask, sample_losses, 0).sum() /
+         std::max<std::int64_t>(1, std::ranges::count(converged, 1));
+}
+
 struct Prediction {
-  at::Tensor logits;
+  at::Tensor errors;
   at::Tensor loss;
 };
 
-Prediction predict(Classifier& model, const Examples& batch) {
-  const auto logits = model->forward(batch.images);
-  return {logits, torch::nn::functional::cross_entropy(logits, batch.labels)};
+Prediction predict(const Experiment& experiment, Network& network, const Examples& batch) {
+  const auto outputs = network.forward(batch.inputs);
+  const auto sample_losses = losses(experiment.task, outputs, batch.targets);
+  const auto* stats = network.stats();
+  const bool all =
+      !network.is_training() || !experiment.recipe.only_converged || stats == nullptr || stats->converged();
+  return {errors(experiment.task, outputs, batch.targets),
+          all ? sample_losses.mean() : mean_of_converged(sample_losses, *stats)};
 }
 
-/// The same with a loss over the samples that converged. The others are no fixed points, so they have no
-/// implicit gradient: what the rule gives there can be huge, and one such sample would undo an epoch.
-Prediction predict_converged(Classifier& model, const Examples& batch) {
-  const auto logits = model->forward(batch.images);
-  if (model->stats().converged()) {
-    return {logits, torch::nn::functional::cross_entropy(logits, batch.labels)};
-  }
-  std::vector<std::uint8_t> converged;
-  std::ranges::transform(model->stats().status, std::back_inserter(converged),
-                         [](Status status) { return status == Status::Converged; });
-  const auto mask = torch::tensor(converged, torch::kBool).to(logits.device());
-  const auto losses = torch::nn::functional::cross_entropy(
-      logits, batch.labels, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
-  return {logits,
-          torch::where(mask, losses, 0).sum() / std::max<std::int64_t>(1, std::ranges::count(converged, 1))};
-}
-
-Prediction train_step(Classifier& model, torch::optim::SGD& optimizer, const Examples& batch) {
-  auto prediction = predict_converged(model, batch);
-  optimizer.zero_grad();
-  prediction.loss.backward();
-  optimizer.step();
+Prediction train_step(const Experiment& experiment, TrainedVariant& variant, const Examples& batch) {
+  auto prediction = predict(experiment, *variant.network, batch);
+  const auto penalty = variant.network->penalty();
+  variant.optimizer->zero_grad();
+  (penalty.defined() ? prediction.loss + penalty : prediction.loss).backward();
+  variant.optimizer->step();
   return prediction;
 }
 
@@ -107,47 +122,57 @@ at::Tensor shuffled(std::int64_t count, std::uint64_t seed, std::int64_t epoch) 
 
 }  // namespace
 
-Epoch Trainer::run_epoch(Classifier model, std::int64_t number, const Progress& progress) const {
-  auto train_pass = train(model, number, progress);
-  return {.number = number, .train = train_pass, .test = test(model)};
+TrainedVariant new_variant(const Experiment& experiment, const std::string& name, std::uint64_t seed) {
+  torch::manual_seed(seed);
+  TrainedVariant variant{.name = name, .network = experiment.variant(name).make(), .optimizer = nullptr};
+  variant.optimizer = new_optimizer(experiment.recipe, *variant.network);
+  return variant;
 }
 
-Pass Trainer::train(Classifier model, std::int64_t number, const Progress& progress) const {
-  const auto& examples = data_.train;
-  torch::optim::SGD optimizer(model->parameters(), learning_rate(number));
-  model->train();
+Epoch Trainer::run_epoch(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {
+  const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
+  auto train_pass = train(variant, last, progress);
+  return {.number = number, .train = train_pass, .test = test(*variant.network)};
+}
+
+Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {
+  const auto& [examples, recipe] = std::tie(data_.train, experiment_.recipe);
+  const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
+  variant.network->train();
   Tally tally;
-  const auto order = shuffled(examples.size(), seed_, number).to(examples.labels.device());
-  for (std::int64_t begin = 0; begin < examples.size(); begin += kBatch) {
+  const auto order = shuffled(examples.size(), seed_, number).to(examples.targets.device());
+  for (std::int64_t begin = 0; begin < examples.size(); begin += recipe.batch) {
     stop_if_interrupted();
-    const auto batch = examples.select(order.slice(0, begin, begin + kBatch));
-    const auto [logits, loss] = train_step(model, optimizer, batch);
-    tally.add(logits, batch.labels, loss, model->stats());
+    const double fraction = static_cast<double>(begin) / static_cast<double>(examples.size());
+    set_rate(*variant.optimizer,
+             recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
+    const auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
+    const auto [sample_errors, loss] = train_step(experiment_, variant, batch);
+    tally.add(sample_errors, loss, variant.network->stats());
     progress(static_cast<double>(begin + batch.size()) / static_cast<double>(examples.size()), tally.pass());
   }
   return tally.pass();
 }
 
-Pass Trainer::test(Classifier model) const {
+Pass Trainer::test(Network& network) const {
   const torch::NoGradGuard no_grad;
-  model->eval();
+  network.eval();
   Tally tally;
-  for (std::int64_t begin = 0; begin < data_.test.size(); begin += kBatch) {
+  for (std::int64_t begin = 0; begin < data_.test.size(); begin += experiment_.recipe.batch) {
     stop_if_interrupted();
-    const auto batch = data_.test.slice(begin, kBatch);
-    const auto [logits, loss] = predict(model, batch);
-    tally.add(logits, batch.labels, loss, model->stats());
+    const auto batch = data_.test.slice(begin, experiment_.recipe.batch);
+    const auto [sample_errors, loss] = predict(experiment_, network, batch);
+    tally.add(sample_errors, loss, network.stats());
   }
   return tally.pass();
 }
 
-std::int64_t Trainer::step_bytes(const Classifier& model, const FixedPointOptions& options) const {
-  auto copy = copy_weights(model, options);
-  torch::optim::SGD optimizer(copy->parameters(), learning_rate(1));
-  const auto device = data_.train.labels.device();
-  const auto first =
-      torch::arange(std::min(kBatch, data_.train.size()), torch::dtype(torch::kLong).device(device));
-  return peak_tensor_bytes(device, [&] { train_step(copy, optimizer, data_.train.select(first)); });
+std::int64_t Trainer::step_bytes(const TrainedVariant& variant) const {
+  auto copy = new_variant(experiment_, variant.name, seed_);
+  copy_weights(*variant.network, *copy.network);
+  copy.network->train();
+  const auto batch = data_.train.slice(0, experiment_.recipe.batch);
+  return peak_tensor_bytes(batch.targets.device(), [&] { train_step(experiment_, copy, batch); });
 }
 
 }  // namespace stillpoint::app

@@ -67,7 +67,7 @@ void MultiscaleImpl::reset() {
       paths_->push_back(fusion_path(options, from, to));  // empty where both are the same
     }
     const auto last = group_norm(options.groups, channels[to]);
-    torch::nn::init::constant_(last->weight, 0.3);
+    torch::nn::init::constant_(last->weight, 0.1);
     ends_->push_back(
         Sequential(torch::nn::ReLU(), detail::equilibrium_conv(channels[to], channels[to], 1), last));
   }

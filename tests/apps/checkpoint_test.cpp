@@ -4,18 +4,17 @@
 #include <torch/utils.h>
 
 #include "support.h"
-#include "variants.h"
 
 namespace stillpoint::app::testing {
 namespace {
 
 Checkpoint two_variants() {
-  torch::manual_seed(3);
   const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .backward_iterations = 11.5, .seconds = 3};
-  Checkpoint checkpoint{.seed = 18'446'744'073'709'551'615U, .variants = {}};
+  Checkpoint checkpoint{
+      .experiment = &experiment("fixed-point"), .seed = 18'446'744'073'709'551'615U, .variants = {}};
   for (const char* name : {"picard-implicit", "newton-implicit"}) {
-    checkpoint.variants.push_back(
-        {name, Classifier(find_variant(name).options), {{1, train, {}}, {2, train, {}}}});
+    checkpoint.variants.push_back(new_variant(*checkpoint.experiment, name, 3));
+    checkpoint.variants.back().epochs = {{1, train, {}}, {2, train, {}}};
   }
   return checkpoint;
 }
@@ -26,8 +25,8 @@ void expect_equal(const Checkpoint& a, const Checkpoint& b) {
   for (std::size_t i = 0; i < a.variants.size(); ++i) {
     EXPECT_EQ(a.variants[i].name, b.variants[i].name);
     EXPECT_EQ(a.variants[i].epochs.size(), b.variants[i].epochs.size());
-    const auto weights = a.variants[i].model->named_parameters();
-    const auto others = b.variants[i].model->named_parameters();
+    const auto weights = a.variants[i].network->named_parameters();
+    const auto others = b.variants[i].network->named_parameters();
     ASSERT_EQ(weights.size(), 5U);
     for (const auto& weight : weights) {
       EXPECT_TRUE(weight.value().equal(others[weight.key()])) << weight.key();
@@ -54,6 +53,36 @@ TEST_F(CheckpointFile, GivesBackWhatWasSaved) {
   EXPECT_EQ(loaded.variants[1].epochs[1].train.backward_iterations, 11.5);
 }
 
+// Buffers and the optimizer's state, too: what comes next is the same.
+TEST_F(CheckpointFile, HoldsWhatEveryModelNeedsToGoOn) {
+  for (const auto& each : experiments()) {
+    const auto& name = each.variants.front().name;
+    const auto inputs = sample_inputs(each, 2);
+    Checkpoint saved{.experiment = &each, .seed = 1, .variants = {}};
+    saved.variants.push_back(new_variant(each, name, 1));
+    const auto step = [&](TrainedVariant& variant) {
+      variant.network->train();
+      const auto loss = variant.network->forward(inputs).square().mean();
+      variant.optimizer->zero_grad();
+      loss.backward();
+      variant.optimizer->step();
+      return loss.item<double>();
+    };
+    step(saved.variants[0]);
+    save_checkpoint(path, saved);
+    auto loaded = load_checkpoint(path);
+    EXPECT_EQ(loaded.experiment->name, each.name);
+    ASSERT_EQ(loaded.variants.size(), 1U);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(step(loaded.variants[0]), step(saved.variants[0])) << each.name << ", step " << i;
+    }
+    loaded.variants[0].network->eval();
+    saved.variants[0].network->eval();
+    EXPECT_TRUE(loaded.variants[0].network->forward(inputs).equal(saved.variants[0].network->forward(inputs)))
+        << each.name;
+  }
+}
+
 TEST_F(CheckpointFile, RefusesAFileThatIsMissing) {
   expect_user_error([&] { load_checkpoint(path); }, {path.string(), "cannot read"});
 }
@@ -74,7 +103,7 @@ TEST_F(CheckpointFile, RefusesAnArchiveOfAnotherProgram) {
 
 TEST_F(CheckpointFile, RefusesWeightsOfAnotherShape) {
   auto checkpoint = two_variants();
-  auto weight = checkpoint.variants[0].model->named_parameters()["decoder.weight"];
+  auto weight = checkpoint.variants[0].network->named_parameters()["decoder.weight"];
   weight.set_data(torch::ones({3, 3}));
   save_checkpoint(path, checkpoint);
   expect_unreadable();

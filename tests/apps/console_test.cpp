@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <numbers>
 
 #include "support.h"
 
@@ -65,7 +66,7 @@ TEST(Console, WritesPlainLinesToAFile) {
     Console console(stream);
     console.epoch_header();
     console.progress("picard-implicit", 1, 3, 0.5, kPass);
-    console.epoch("picard-implicit", {.number = 1, .train = kPass, .test = kPass}, 3);
+    console.epoch(Task::Classes, "picard-implicit", {.number = 1, .train = kPass, .test = kPass}, 3);
   }
   std::fclose(stream);
   const auto text = get(path);
@@ -82,11 +83,31 @@ TEST(Console, ShowsSamplesThatDidNotConverge) {
   pass.unconverged = 1234;
   {
     Console console(stream);
-    console.epoch("picard-implicit", {.number = 1, .train = pass, .test = kPass}, 3);
+    console.epoch(Task::Classes, "picard-implicit", {.number = 1, .train = pass, .test = kPass}, 3);
   }
   std::fclose(stream);
   EXPECT_NE(get(path).find("not converged: 1,234 forward, 0 backward, 0 in test"), std::string::npos)
       << get(path);
+}
+
+TEST(Console, ShowsWhatTheTaskIsScoredBy) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "out";
+  const auto shown = [&](Task task) {
+    auto* stream = std::fopen(path.c_str(), "w");
+    {
+      Console console(stream);
+      const Epoch epoch{.number = 1, .train = kPass, .test = {.error = 0.1, .loss = std::numbers::ln2}};
+      console.epoch(task, "explicit-12", epoch, 1);
+      console.summary(task, {summarize("explicit-12", task, {epoch}, epoch.test)});
+    }
+    std::fclose(stream);
+    return get(path);
+  };
+  EXPECT_NE(shown(Task::Characters).find("bits a"), std::string::npos);
+  EXPECT_NE(shown(Task::Characters).find("1.000 "), std::string::npos);
+  EXPECT_NE(shown(Task::Numbers).find("0.1000"), std::string::npos);
+  EXPECT_EQ(shown(Task::Numbers).find('%'), std::string::npos);
 }
 
 TEST(Console, SaysThatNothingCanBeWritten) {

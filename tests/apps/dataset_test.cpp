@@ -9,32 +9,84 @@
 namespace stillpoint::app::testing {
 namespace {
 
+std::string letters(std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    text.push_back(static_cast<char>('a' + i % 26));
+  }
+  return text;
+}
+
+TEST(Text, IsCutIntoPiecesWhoseTargetsComeNext) {
+  const TemporaryDirectory directory;
+  put(directory / "text", letters(1000));
+  const auto data = load_text(directory / "text", 10, torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{89, 10}));
+  EXPECT_EQ(data.test.inputs.sizes(), (c10::IntArrayRef{9, 10}));
+  EXPECT_EQ(data.train.inputs.scalar_type(), torch::kLong);
+  for (const auto& part : {data.train, data.test}) {
+    const auto next = (part.inputs - 'a' + 1).remainder(26) + 'a';
+    EXPECT_TRUE(part.targets.equal(next));
+  }
+  EXPECT_EQ(data.train.inputs[3][0].item<int>(), 'a' + 30 % 26);
+  EXPECT_EQ(data.test.inputs[0][0].item<int>(), 'a' + 900 % 26);
+}
+
+TEST(Text, KeepsBytesAboveTheLatinAlphabet) {
+  const TemporaryDirectory directory;
+  put(directory / "text", std::string(400, '\xff'));
+  EXPECT_TRUE(load_text(directory / "text", 10, torch::kCPU).train.inputs.eq(255).all().item<bool>());
+}
+
+TEST(Text, RefusesWhatIsNoText) {
+  const TemporaryDirectory directory;
+  put(directory / "short", letters(100));
+  expect_user_error([&] { load_text("", 10, torch::kCPU); }, {"--data"});
+  expect_user_error([&] { load_text(directory.path(), 10, torch::kCPU); }, {"--data", "directory"});
+  expect_user_error([&] { load_text(directory / "short", 10, torch::kCPU); },
+                    {"at least 200 bytes, found 100"});
+  expect_user_error([&] { load_text(directory / "nowhere", 10, torch::kCPU); }, {"nowhere"});
+}
+
+TEST(CurveData, LieOnTheCurve) {
+  const auto data = make_curve(torch::kCPU), again = make_curve(torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{4096, 1}));
+  EXPECT_EQ(data.test.size(), 1000);
+  EXPECT_TRUE(data.train.targets.equal(again.train.targets));
+  const auto x = data.train.inputs;
+  const auto noise = data.train.targets - (1.5 * x.pow(3) + x.square() - 5 * x + 2 * x.sin() - 3);
+  EXPECT_NEAR(noise.mean().item<double>(), 0.0, 0.004);
+  EXPECT_NEAR(noise.std().item<double>(), 0.05, 0.003);
+  EXPECT_GT(x.max().item<double>(), 1.99);
+  EXPECT_LT(x.min().item<double>(), -1.99);
+}
+
 class DatasetFiles : public ::testing::Test {
  protected:
   void SetUp() override { put_dataset(directory.path(), 30, 20); }
   void expect_error(const std::vector<std::string>& parts) {
-    expect_user_error([&] { load_dataset(directory.path(), torch::kCPU); }, parts);
+    expect_user_error([&] { load_images(directory.path(), torch::kCPU); }, parts);
   }
 
   TemporaryDirectory directory;
 };
 
 TEST_F(DatasetFiles, LoadsPixelsBetweenZeroAndOne) {
-  const auto data = load_dataset(directory.path(), torch::kCPU);
-  EXPECT_EQ(data.train.images.sizes(), (c10::IntArrayRef{30, 784}));
-  EXPECT_EQ(data.train.images.scalar_type(), torch::kFloat);
-  EXPECT_GE(data.train.images.min().item<float>(), 0.0F);
-  EXPECT_LE(data.train.images.max().item<float>(), 1.0F);
-  EXPECT_GT(data.train.images.max().item<float>(), 0.9F);
-  EXPECT_TRUE(data.train.labels.equal(torch::arange(30).remainder(10)));
+  const auto data = load_images(directory.path(), torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{30, 784}));
+  EXPECT_EQ(data.train.inputs.scalar_type(), torch::kFloat);
+  EXPECT_GE(data.train.inputs.min().item<float>(), 0.0F);
+  EXPECT_LE(data.train.inputs.max().item<float>(), 1.0F);
+  EXPECT_GT(data.train.inputs.max().item<float>(), 0.9F);
+  EXPECT_TRUE(data.train.targets.equal(torch::arange(30).remainder(10)));
   EXPECT_EQ(data.test.size(), 20);
 }
 
 TEST_F(DatasetFiles, SelectsAndSlices) {
-  const auto train = load_dataset(directory.path(), torch::kCPU).train;
+  const auto train = load_images(directory.path(), torch::kCPU).train;
   const auto selected = train.select(torch::tensor({13, 4}));
-  EXPECT_TRUE(selected.labels.equal(torch::tensor({3, 4})));
-  EXPECT_TRUE(selected.images[0].equal(train.images[13]));
+  EXPECT_TRUE(selected.targets.equal(torch::tensor({3, 4})));
+  EXPECT_TRUE(selected.inputs[0].equal(train.inputs[13]));
   EXPECT_EQ(train.slice(25, 10).size(), 5);
 }
 
@@ -63,12 +115,12 @@ TEST(Mnist, IsWhatItIsKnownToBe) {
   if (directory == nullptr) {
     GTEST_SKIP() << "set STILLPOINT_MNIST_DIR to the directory of the MNIST files to run this test";
   }
-  const auto data = load_dataset(directory, torch::kCPU);
-  EXPECT_EQ(data.train.images.sizes(), (c10::IntArrayRef{60000, 784}));
-  EXPECT_EQ(data.test.images.sizes(), (c10::IntArrayRef{10000, 784}));
-  EXPECT_TRUE(data.train.labels.slice(0, 0, 5).equal(torch::tensor({5, 0, 4, 1, 9})));
-  EXPECT_TRUE(data.test.labels.slice(0, 0, 5).equal(torch::tensor({7, 2, 1, 0, 4})));
-  EXPECT_NEAR(data.train.images.mean().item<double>(), 0.1307, 1e-4);
+  const auto data = load_images(directory, torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{60000, 784}));
+  EXPECT_EQ(data.test.inputs.sizes(), (c10::IntArrayRef{10000, 784}));
+  EXPECT_TRUE(data.train.targets.slice(0, 0, 5).equal(torch::tensor({5, 0, 4, 1, 9})));
+  EXPECT_TRUE(data.test.targets.slice(0, 0, 5).equal(torch::tensor({7, 2, 1, 0, 4})));
+  EXPECT_NEAR(data.train.inputs.mean().item<double>(), 0.1307, 1e-4);
 }
 
 }  // namespace

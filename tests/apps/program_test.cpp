@@ -40,9 +40,9 @@ TEST_F(Program, HelpsWithDefaults) {
   const auto run = run_program("train --help");
   EXPECT_EQ(run.status, 0);
   EXPECT_EQ(run.err, "");
-  for (const char* option :
-       {"--variants", "--data", "--epochs", "--seed", "--threads", "--device", "--report", "--plot", "--save",
-        "--load", "/usr/share/datasets/fashion-mnist", "newton-implicit"}) {
+  for (const char* option : {"--model", "--variants", "--data", "--examples", "--test-examples", "--epochs",
+                             "--seed", "--threads", "--device", "--report", "--plot", "--save", "--load",
+                             "/usr/share/datasets/fashion-mnist", "newton-implicit"}) {
     EXPECT_NE(run.out.find(option), std::string::npos) << option;
   }
   EXPECT_EQ(run_program("--help").status, 0);
@@ -51,6 +51,11 @@ TEST_F(Program, HelpsWithDefaults) {
 TEST_F(Program, RefusesBadOptions) {
   expect_one_line_error(run_program(train("--variants newton-unrolled")), "newton-unrolled");
   expect_one_line_error(run_program(train("--variants picard-implicit,picard-implicit")), "more than once");
+  expect_one_line_error(run_program(train("--model deq")), "--model");
+  expect_one_line_error(run_program(train("--model monotone --variants newton-implicit")), "newton-implicit");
+  expect_one_line_error(run_program(train("--model jacobian-toy")), "leave --data out");
+  expect_one_line_error(run_program("train --model transformer"), "--data");
+  expect_one_line_error(run_program(train("--examples 0")), "--examples");
   expect_one_line_error(run_program(train("--epochs -1")), "--epochs");
   expect_one_line_error(run_program(train("--epochs many")), "--epochs");
   expect_one_line_error(run_program(train("--seed -1")), "--seed");
@@ -108,6 +113,7 @@ TEST_F(Program, ContinuesFromACheckpointAsIfItHadNotStopped) {
   EXPECT_EQ(report("--epochs 0 --load " + two), at_once);
   expect_one_line_error(run_program(train("--variants newton-implicit --load " + one)), "newton-implicit");
   expect_one_line_error(run_program(train("--seed 5 --load " + one)), "--seed 5");
+  expect_one_line_error(run_program(train("--model monotone --load " + one)), "--model monotone");
 }
 
 TEST_F(Program, EndsCleanlyWhenInterrupted) {

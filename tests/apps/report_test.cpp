@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <set>
 
 namespace stillpoint::app::testing {
@@ -26,19 +27,20 @@ std::vector<Epoch> two_epochs() {
 }
 
 TEST(Report, HasTheShapeThatIsPromised) {
-  auto result = summarize("newton-implicit", two_epochs(), two_epochs().back().test);
+  auto result = summarize("newton-implicit", Task::Classes, two_epochs(), two_epochs().back().test);
   result.peak_bytes = 123;
   result.gradient_error = 1e-6;
-  const auto report = make_report({result}, 7, "stillpoint train");
-  EXPECT_EQ(keys(report), (std::set<std::string>{"variants", "seed", "command", "versions"}));
+  const auto report = make_report("fixed-point", {result}, 7, "stillpoint train");
+  EXPECT_EQ(keys(report), (std::set<std::string>{"model", "variants", "seed", "command", "versions"}));
   EXPECT_EQ(keys(report["versions"]), (std::set<std::string>{"stillpoint", "libtorch", "compiler"}));
   EXPECT_EQ(report["seed"], 7);
   EXPECT_EQ(report["command"], "stillpoint train");
 
   const auto& variant = report["variants"].at(0);
-  EXPECT_EQ(keys(variant), (std::set<std::string>{"name", "test_error", "train_error", "forward_iterations",
-                                                  "backward_iterations", "seconds_per_epoch", "peak_bytes",
-                                                  "gradient_error", "epochs"}));
+  EXPECT_EQ(keys(variant),
+            (std::set<std::string>{"name", "parameters", "bits_per_character", "test_error", "train_error",
+                                   "forward_iterations", "backward_iterations", "seconds_per_epoch",
+                                   "peak_bytes", "gradient_error", "epochs"}));
   EXPECT_EQ(variant["name"], "newton-implicit");
   EXPECT_EQ(variant["test_error"], 0.125);
   EXPECT_EQ(variant["train_error"], 0.2);
@@ -53,11 +55,18 @@ TEST(Report, HasTheShapeThatIsPromised) {
 
 TEST(Report, SaysNullForWhatIsNotKnown) {
   const auto result =
-      summarize("picard-unrolled", {}, {.error = 0.9, .loss = 2.3, .backward_iterations = {}});
-  const auto variant = make_report({result}, 1, "")["variants"][0];
-  for (const char* key : {"train_error", "backward_iterations", "seconds_per_epoch", "gradient_error"}) {
+      summarize("picard-unrolled", Task::Classes, {}, {.error = 0.9, .loss = 2.3, .backward_iterations = {}});
+  const auto variant = make_report("fixed-point", {result}, 1, "")["variants"][0];
+  for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "seconds_per_epoch",
+                          "gradient_error", "bits_per_character"}) {
     EXPECT_TRUE(variant[key].is_null()) << key;
   }
+}
+
+TEST(Report, GivesBitsOfATextAlone) {
+  const Pass test{.error = 0.5, .loss = 2 * std::numbers::ln2};
+  EXPECT_DOUBLE_EQ(summarize("equilibrium", Task::Characters, {}, test).bits_per_character.value(), 2.0);
+  EXPECT_FALSE(summarize("gamma-0", Task::Numbers, {}, test).bits_per_character.has_value());
 }
 
 TEST(Report, GivesTheSameEpochsBack) {

@@ -107,6 +107,19 @@ void put_dataset(const fs::path& directory, std::int64_t train, std::int64_t tes
   put(directory / "t10k-labels-idx1-ubyte", idx({static_cast<std::uint32_t>(test)}, check.labels));
 }
 
+at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count) {
+  torch::manual_seed(7);
+  switch (experiment.task) {
+    case Task::Classes:
+      return torch::rand({count, 784});
+    case Task::Characters:
+      return torch::randint(256, {count, 64}, torch::kLong);
+    case Task::Numbers:
+      break;
+  }
+  return torch::rand({count, 1});
+}
+
 Outcome run_program(const std::string& arguments, const std::string& before) {
   const TemporaryDirectory directory;
   const auto out = directory / "out", err = directory / "err";

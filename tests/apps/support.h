@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiment.h"
 #include "user_error.h"
 
 namespace stillpoint::app::testing {
@@ -40,6 +41,9 @@ std::string idx(const std::vector<std::uint32_t>& sizes, const std::string& numb
 /// Writes the four files of a data set that a linear model could learn: images of 28 x 28, where each of the
 /// ten classes has a block of its own that is bright, under noise. The training files are gzipped.
 void put_dataset(const fs::path& directory, std::int64_t train, std::int64_t test);
+
+/// Something that the networks of a model take, so many samples.
+at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count);
 
 /// How a run of the program ended.
 struct Outcome {

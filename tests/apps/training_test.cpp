@@ -1,9 +1,9 @@
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "support.h"
 #include "trainer.h"
-#include "variants.h"
 
 // The main job, whole, on images that are easy to learn.
 
@@ -28,12 +28,13 @@ TEST(Training, LearnsWithEachVariant) {
 
   const auto report = nlohmann::json::parse(get(report_path));
   const auto picture = get(plot_path);
-  ASSERT_EQ(report["variants"].size(), variants().size());
-  for (std::size_t i = 0; i < variants().size(); ++i) {
+  const auto names = experiment("fixed-point").variant_names();
+  ASSERT_EQ(report["variants"].size(), names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& variant = report["variants"][i];
     SCOPED_TRACE(variant.dump(1));
     const auto name = variant["name"].get<std::string>();
-    EXPECT_EQ(name, variants()[i].name);
+    EXPECT_EQ(name, names[i]);
     EXPECT_NE(run.out.find(name), std::string::npos);
     EXPECT_NE(picture.find(name), std::string::npos);
     EXPECT_LE(variant["test_error"].get<double>(), 0.01);
@@ -59,21 +60,104 @@ TEST(Training, LearnsWithEachVariant) {
 TEST(Training, LeavesOutSamplesThatDidNotConverge) {
   const TemporaryDirectory directory;
   put_dataset(directory.path(), 200, 100);
-  const auto data = load_dataset(directory.path(), torch::Device(device()));
-  auto options = find_variant("picard-implicit").options;
-  options.max_iterations = 1;
-  options.tolerance = {.relative = 0.0, .absolute = 1e-30};
-  Classifier model(options);
-  model->to(torch::Device(device()));
+  const auto data = load_images(directory.path(), torch::Device(device()));
+  const auto& main_job = experiment("fixed-point");
+  auto variant = new_variant(main_job, "picard-implicit", 1);
+  variant.network->solve_options()->max_iterations = 1;
+  variant.network->solve_options()->tolerance = {.relative = 0.0, .absolute = 1e-30};
+  variant.network->to(torch::Device(device()));
   std::vector<torch::Tensor> before;
-  for (const auto& parameter : model->parameters()) {
+  for (const auto& parameter : variant.network->parameters()) {
     before.push_back(parameter.detach().clone());
   }
-  const auto epoch = Trainer(data, 1).run_epoch(model, 1, [](double, const Pass&) {});
+  const auto epoch = Trainer(main_job, data, 1).run_epoch(variant, 1, [](double, const Pass&) {});
   EXPECT_EQ(epoch.train.unconverged, 200);
   for (std::size_t i = 0; i < before.size(); ++i) {
-    EXPECT_TRUE(torch::equal(model->parameters()[i], before[i]));
+    EXPECT_TRUE(torch::equal(variant.network->parameters()[i], before[i]));
   }
+}
+
+// Each other model, through the program: it learns, and its report has the same shape.
+struct Expectation {
+  const char* model;
+  const char* options;
+  double error;  // at most, of each variant
+};
+
+class Models : public ::testing::TestWithParam<Expectation> {};
+
+TEST_P(Models, LearnAndReport) {
+  const auto& [model, options, error] = GetParam();
+  const auto& tried = experiment(model);
+  const TemporaryDirectory directory;
+  std::string data;
+  if (tried.task == Task::Classes) {
+    put_dataset(directory.path(), 800, 100);
+    data = " --data " + directory.path().string();
+  } else if (tried.task == Task::Characters) {
+    std::string text;
+    while (text.size() < 30000) {
+      text += "the quick brown fox jumps over the lazy dog. ";
+    }
+    put(directory / "text", text);
+    data = " --data " + (directory / "text").string();
+  }
+  const auto report_path = directory / "report.json", plot_path = directory / "plot.svg";
+  const auto run =
+      run_program(std::string("train --threads 1 --model ") + model + " " + options + data + " --device " +
+                  device() + " --report " + report_path.string() + " --plot " + plot_path.string());
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.err, "");
+  const auto report = nlohmann::json::parse(get(report_path));
+  EXPECT_EQ(report["model"], model);
+  const auto names = tried.variant_names();
+  const auto picture = get(plot_path);
+  ASSERT_EQ(report["variants"].size(), names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto& variant = report["variants"][i];
+    SCOPED_TRACE(run.out + variant.dump(1));
+    EXPECT_EQ(variant["name"], names[i]);
+    EXPECT_LE(variant["test_error"].get<double>(), error);
+    EXPECT_GT(variant["parameters"].get<int>(), 0);
+    EXPECT_GT(variant["peak_bytes"].get<int>(), 0);
+    EXPECT_EQ(variant["bits_per_character"].is_null(), tried.task != Task::Characters);
+    EXPECT_EQ(variant["forward_iterations"].is_null(), names[i].starts_with("explicit"));
+    EXPECT_EQ(variant["backward_iterations"].is_null(), names[i].starts_with("explicit"));
+    EXPECT_NE(picture.find(names[i]), std::string::npos);
+    const auto& epochs = variant["epochs"];
+    EXPECT_LT(epochs.back()["test_loss"], epochs.front()["train_loss"]);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Models,
+    ::testing::Values(Expectation{"monotone", "--epochs 2", 0.05},
+                      Expectation{"monotone-conv", "--epochs 1 --examples 512", 0.3},
+                      Expectation{"conv-deq", "--epochs 1 --examples 300 --test-examples 50", 0.9},
+                      Expectation{"mdeq", "--epochs 1 --examples 600 --test-examples 50", 0.9},
+                      Expectation{"transformer", "--epochs 2", 0.6},
+                      Expectation{"jacobian-toy", "--epochs 3", 0.2}),
+    [](const auto& each) {
+      std::string name = each.param.model;
+      std::ranges::replace(name, '-', '_');
+      return name;
+    });
+
+// The optimizer's state is in the checkpoint.
+TEST(Training, ContinuesWithAdamAsIfItHadNotStopped) {
+  const TemporaryDirectory directory;
+  put_dataset(directory.path(), 400, 100);
+  const auto report = [&](const std::string& options) {
+    const auto path = directory / "report.json";
+    const auto run = run_program("train --threads 1 --data " + directory.path().string() + " --report " +
+                                 path.string() + " " + options);
+    EXPECT_EQ(run.status, 0) << run.err;
+    return nlohmann::json::parse(get(path))["variants"][0]["epochs"].back()["test_loss"];
+  };
+  const auto saved = (directory / "saved").string();
+  const auto at_once = report("--model monotone --variants peaceman-rachford --epochs 2");
+  report("--model monotone --variants peaceman-rachford --epochs 1 --save " + saved);
+  EXPECT_EQ(report("--epochs 1 --load " + saved), at_once);
 }
 
 }  // namespace

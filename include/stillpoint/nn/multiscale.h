@@ -26,7 +26,7 @@ struct MultiscaleOptions {
 /// by average pooling as often as needed and mapped by a 1×1 convolution. Then it takes in all others: finer
 /// ones through strided 3×3 convolutions, one for each halving, coarser ones through a 1×1 convolution and
 /// nearest-neighbor upsampling, each with a group norm; a ReLU, a 1×1 convolution and a group norm end it.
-/// That last norm's weight begins at 0.3, not 1, so that a new layer's f contracts. The state is a tuple;
+/// That last norm's weight begins at 0.1, not 1, so that a new layer's f contracts. The state is a tuple;
 /// samples do not mix. Exact to any order. (Bai, Koltun, Kolter 2020, Multiscale Deep Equilibrium Models,
 /// section 3, where x enters at the finest resolution alone.)
 class MultiscaleImpl : public torch::nn::Cloneable<MultiscaleImpl> {

@@ -1,0 +1,228 @@
+#include "experiment.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <memory>
+#include <numbers>
+#include <utility>
+
+#include "conv_network.h"
+#include "curve_network.h"
+#include "fixed_point_network.h"
+#include "language_network.h"
+#include "monotone_network.h"
+#include "stillpoint/root/forward_backward.h"
+#include "stillpoint/root/newton.h"
+#include "stillpoint/root/peaceman_rachford.h"
+#include "stillpoint/root/picard.h"
+#include "stillpoint/root/unrolled_gradient.h"
+#include "user_error.h"
+
+namespace stillpoint::app {
+namespace {
+
+constexpr const char* kFashion = "/usr/share/datasets/fashion-mnist";
+
+/// Samples that miss the tolerance are counted and shown with each epoch. The backward solve has the same
+/// relative tolerance.
+FixedPointOptions solve_to(double relative, FixedPointSolver solver, std::int64_t max_iterations) {
+  return {.solver = std::move(solver),
+          .gradient = ImplicitGradient{.tolerance = {.relative = relative, .absolute = 0.0}},
+          .tolerance = {.relative = relative, .absolute = 1e-6},
+          .max_iterations = max_iterations,
+          .on_failure = OnFailure::Ignore};
+}
+
+/// As far as double precision goes.
+FixedPointOptions exactly(FixedPointSolver solver) { return solve_to(1e-10, std::move(solver), 2000); }
+
+template <class Model, class... Arguments>
+Variant variant_of(std::string name, Arguments... arguments) {
+  return {std::move(name), [=]() -> NetworkPointer { return std::make_shared<Model>(arguments...); }};
+}
+
+double cosine(double done, double all) {
+  const double last = 1e-6, first = 1e-3;
+  return last + (first - last) * 0.5 * (1 + std::cos(std::numbers::pi * done / all));
+}
+
+Recipe adam(std::int64_t batch, std::function<double(double, double)> rate) {
+  return {.batch = batch, .optimizer = Recipe::Optimizer::Adam, .rate = std::move(rate)};
+}
+
+Experiment fixed_point_experiment() {
+  const auto to_tolerance = [](FixedPointSolver solver, GradientRule gradient) {
+    return FixedPointOptions{.solver = std::move(solver),
+                             .gradient = std::move(gradient),
+                             .tolerance = {.relative = 0.0, .absolute = kTolerance},
+                             .max_iterations = 200,
+                             .on_failure = OnFailure::Ignore};
+  };
+  const auto variant = [](std::string name, const FixedPointOptions& options) {
+    return variant_of<FixedPointNetwork>(std::move(name), options);
+  };
+  return {.name = "fixed-point",
+          .description = "Linear(784, 100), then the fixed point z* = tanh(W z* + x), then Linear(100, 10)",
+          .task = Task::Classes,
+          .load = load_images,
+          .data = kFashion,
+          .recipe = {.batch = 100,
+                     .optimizer = Recipe::Optimizer::GradientDescent,
+                     .rate = [](double done, double) { return done < 5 ? 0.1 : 0.01; },
+                     .only_converged = true},
+          .variants = {variant("picard-unrolled", to_tolerance(Picard{}, UnrolledGradient{})),
+                       variant("picard-implicit", to_tolerance(Picard{}, ImplicitGradient{})),
+                       variant("anderson-implicit", to_tolerance(Anderson{}, ImplicitGradient{})),
+                       variant("newton-implicit", to_tolerance(Newton{}, ImplicitGradient{}))},
+          .reference = {.solver = Picard{},
+                        .gradient = UnrolledGradient{},
+                        .tolerance = {.relative = 0.0, .absolute = 1e-12},
+                        .max_iterations = 2000,
+                        .on_failure = OnFailure::Ignore},
+          .compared = {Picard{}, Anderson{}, Newton{}}};
+}
+
+Recipe monotone_recipe() {
+  return adam(128, [](double done, double) { return done < 10 ? 1e-3 : 1e-4; });
+}
+
+Experiment monotone_experiment() {
+  return {
+      .name = "monotone",
+      .description = "The monotone equilibrium of 87 units, then Linear(87, 10)",
+      .task = Task::Classes,
+      .load = load_images,
+      .data = kFashion,
+      .recipe = monotone_recipe(),
+      .variants = {variant_of<MonotoneNetwork>("forward-backward", solve_to(1e-3, ForwardBackward{}, 300)),
+                   variant_of<MonotoneNetwork>("peaceman-rachford", solve_to(1e-3, PeacemanRachford{}, 300))},
+      .reference = exactly(PeacemanRachford{})};
+}
+
+Experiment monotone_conv_experiment() {
+  const std::int64_t channels = 16;
+  return {
+      .name = "monotone-conv",
+      .description = "The monotone equilibrium of 16 channels, then averages over 4 x 4 pixels, then Linear",
+      .task = Task::Classes,
+      .load = load_images,
+      .data = kFashion,
+      .recipe = monotone_recipe(),
+      .variants = {variant_of<MonotoneConvNetwork>("forward-backward", channels,
+                                                   solve_to(1e-2, ForwardBackward{}, 300)),
+                   variant_of<MonotoneConvNetwork>("peaceman-rachford", channels,
+                                                   solve_to(1e-2, PeacemanRachford{}, 300))},
+      .reference = exactly(PeacemanRachford{})};
+}
+
+Experiment conv_experiment() {
+  return {
+      .name = "conv-deq",
+      .description = "Conv(1, 48), then the equilibrium of a residual block (48, 64, 48), then Linear",
+      .task = Task::Classes,
+      .load = load_images,
+      .data = kFashion,
+      .recipe = adam(100, cosine),
+      .variants = {variant_of<ConvNetwork>("anderson-implicit", solve_to(1e-2, Anderson{.memory = 5}, 25))},
+      .reference = exactly(Anderson{})};
+}
+
+Experiment multiscale_experiment() {
+  return {
+      .name = "mdeq",
+      .description = "Conv(1, 24, stride 2), then the equilibrium of two resolutions (24, 48), then Linear",
+      .task = Task::Classes,
+      .load = load_images,
+      .data = kFashion,
+      .recipe = adam(100, cosine),
+      .variants = {variant_of<MultiscaleNetwork>("anderson-implicit",
+                                                 solve_to(1e-2, Anderson{.memory = 5}, 25))},
+      .reference = exactly(Anderson{})};
+}
+
+Experiment transformer_experiment() {
+  const std::int64_t one = 1, twelve = 12;
+  return {
+      .name = "transformer",
+      .description = "A causal transformer of width 128 on pieces of 64 bytes, as equilibrium and explicit",
+      .task = Task::Characters,
+      .load = [](const std::filesystem::path& data,
+                 c10::Device device) { return load_text(data, kTextLength, device); },
+      .data = {},
+      .recipe = adam(32, cosine),
+      .variants = {variant_of<EquilibriumTransformer>("equilibrium",
+                                                      solve_to(1e-2, Anderson{.memory = 5}, 25)),
+                   variant_of<ExplicitTransformer>("explicit-1", one),
+                   variant_of<ExplicitTransformer>("explicit-12", twelve)},
+      .reference = exactly(Anderson{})};
+}
+
+Experiment curve_experiment() {
+  const auto options = solve_to(1e-4, Anderson{.memory = 5}, 200);
+  return {.name = "jacobian-toy",
+          .description =
+              "z* = W2 relu(W1 z* + U x + b1) + b2 of 50 units fits a curve; gamma weighs its Jacobian",
+          .task = Task::Numbers,
+          .load =
+              [](const std::filesystem::path& data, c10::Device device) {
+                if (!data.empty()) {
+                  throw UserError("--data: --model jacobian-toy makes its own data; leave --data out");
+                }
+                return make_curve(device);
+              },
+          .data = {},
+          .recipe = {.batch = 64, .epochs = 20, .optimizer = Recipe::Optimizer::Adam, .rate = cosine},
+          .variants = {variant_of<CurveNetwork>("gamma-0", 0.0, options),
+                       variant_of<CurveNetwork>("gamma-2", 2.0, options),
+                       variant_of<CurveNetwork>("gamma-4", 4.0, options)},
+          .reference = exactly(Anderson{})};
+}
+
+}  // namespace
+
+std::vector<std::string> Experiment::variant_names() const {
+  std::vector<std::string> names;
+  for (const auto& variant : variants) {
+    names.push_back(variant.name);
+  }
+  return names;
+}
+
+const Variant& Experiment::variant(const std::string& wanted) const {
+  for (const auto& variant : variants) {
+    if (variant.name == wanted) {
+      return variant;
+    }
+  }
+  throw UserError(fmt::format("--variants: the model {} has no variant {}: choose from {}", name, wanted,
+                              fmt::join(variant_names(), ", ")));
+}
+
+const std::vector<Experiment>& experiments() {
+  static const std::vector<Experiment> all{
+      fixed_point_experiment(), monotone_experiment(),    monotone_conv_experiment(), conv_experiment(),
+      multiscale_experiment(),  transformer_experiment(), curve_experiment()};
+  return all;
+}
+
+std::vector<std::string> experiment_names() {
+  std::vector<std::string> names;
+  for (const auto& each : experiments()) {
+    names.push_back(each.name);
+  }
+  return names;
+}
+
+const Experiment& experiment(const std::string& name) {
+  for (const auto& each : experiments()) {
+    if (each.name == name) {
+      return each;
+    }
+  }
+  throw UserError(
+      fmt::format("no model is called {}: choose from {}", name, fmt::join(experiment_names(), ", ")));
+}
+
+}  // namespace stillpoint::app

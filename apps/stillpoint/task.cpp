@@ -1,0 +1,42 @@
+#include "task.h"
+
+#include <torch/nn/functional/loss.h>
+#include <torch/types.h>
+
+namespace stillpoint::app {
+namespace {
+
+/// Of each target, in its shape.
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+  return torch::nn::functional::cross_entropy(
+             logits.flatten(0, -2), targets.flatten(),
+             torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone))
+      .view(targets.sizes());
+}
+
+at::Tensor mean_of_sample(const at::Tensor& numbers) { return numbers.flatten(1).mean(1); }
+
+}  // namespace
+
+at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& targets) {
+  switch (task) {
+    case Task::Classes:
+      return cross_entropy(outputs, targets);
+    case Task::Characters:
+      return mean_of_sample(cross_entropy(outputs, targets));
+    case Task::Numbers:
+      break;
+  }
+  return mean_of_sample((outputs - targets).square());
+}
+
+at::Tensor errors(Task task, const at::Tensor& outputs, const at::Tensor& targets) {
+  const auto plain = outputs.detach();
+  if (task == Task::Numbers) {
+    return losses(task, plain, targets);
+  }
+  const auto wrong = plain.argmax(-1).ne(targets).to(torch::kDouble);
+  return task == Task::Classes ? wrong : mean_of_sample(wrong);
+}
+
+}  // namespace stillpoint::app
