@@ -167,5 +167,18 @@ TEST(Memory, AfterTheBackwardPassOnlyTheValueRemains) {
   EXPECT_EQ(memory.live_blocks(), 1);
 }
 
+TEST(Memory, AfterTheBackwardPassNothingIsLeftOfTheSolversWork) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}}) {
+    const MemoryMeter memory;
+    const auto [value, stats] =
+        fixed_point([&](const Tensor& z) { return torch::tanh(0.5 * z + x); }, zeros({2, 3}),
+                    {.solver = solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
+    EXPECT_GT(memory.live_blocks(), 1);
+    grad({value.sum()}, {x});
+    EXPECT_EQ(memory.live_blocks(), 1) << solver.name();
+  }
+}
+
 }  // namespace
 }  // namespace stillpoint::test
