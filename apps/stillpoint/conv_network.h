@@ -29,8 +29,9 @@ class ConvNetwork : public Network {
   torch::nn::Linear decoder_;
 };
 
-/// Images [B, 784] → Conv(1 → 24, 3×3, stride 2, no bias) – batch norm – ReLU – `nn::Multiscale` with 24 and 48
-/// channels at 14 and 7 pixels a side – for each, batch norm and the averages of 2 × 2 regions – Linear → logits.
+/// Images [B, 784] → Conv(1 → 24, 3×3, stride 2, no bias) – batch norm – ReLU – `nn::Multiscale` with 24 and
+/// 48 channels at 14 and 7 pixels a side – for each, batch norm and the averages of 2 × 2 regions – Linear →
+/// logits.
 class MultiscaleNetwork : public Network {
  public:
   explicit MultiscaleNetwork(const FixedPointOptions& options);

@@ -114,7 +114,8 @@ Experiment monotone_conv_experiment() {
                                                    solve_to(1e-2, ForwardBackward{}, 300)),
                    variant_of<MonotoneConvNetwork>("peaceman-rachford", channels,
                                                    solve_to(1e-2, PeacemanRachford{}, 300))},
-      .reference = exactly(PeacemanRachford{})};
+      .reference = exactly(PeacemanRachford{}),
+      .measured = 10};
 }
 
 Experiment conv_experiment() {
@@ -126,7 +127,8 @@ Experiment conv_experiment() {
       .data = kFashion,
       .recipe = adam(100, cosine),
       .variants = {variant_of<ConvNetwork>("anderson-implicit", solve_to(1e-2, Anderson{.memory = 5}, 25))},
-      .reference = exactly(Anderson{})};
+      .reference = exactly(Anderson{}),
+      .measured = 10};
 }
 
 Experiment multiscale_experiment() {
@@ -139,7 +141,8 @@ Experiment multiscale_experiment() {
       .recipe = adam(100, cosine),
       .variants = {variant_of<MultiscaleNetwork>("anderson-implicit",
                                                  solve_to(1e-2, Anderson{.memory = 5}, 25))},
-      .reference = exactly(Anderson{})};
+      .reference = exactly(Anderson{}),
+      .measured = 10};
 }
 
 Experiment transformer_experiment() {
@@ -156,7 +159,8 @@ Experiment transformer_experiment() {
                                                       solve_to(1e-2, Anderson{.memory = 5}, 25)),
                    variant_of<ExplicitTransformer>("explicit-1", one),
                    variant_of<ExplicitTransformer>("explicit-12", twelve)},
-      .reference = exactly(Anderson{})};
+      .reference = exactly(Anderson{}),
+      .measured = 10};
 }
 
 Experiment curve_experiment() {

@@ -49,6 +49,7 @@ struct Experiment {
   std::vector<Variant> variants;
   /// How the implicit layer is solved for the gradient that others are compared with, in double precision.
   FixedPointOptions reference;
+  std::int64_t measured = 100;  ///< test examples that gradients and residuals are compared on
   /// Solvers whose residuals the picture compares on the first network; none: each network with its own.
   std::vector<FixedPointSolver> compared = {};
 

@@ -65,7 +65,7 @@ Panel error_panel(Task task, const std::vector<VariantResult>& results) {
     }
     panel.curves.push_back(std::move(curve));
   }
-  const double margin = std::max(0.05 * (high - low), 0.02 * high);
+  const double margin = std::max({0.05 * (high - low), 0.02 * high, 1e-3});
   panel.settings = fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset xtics {}\n",
                                static_cast<double>(first) - 0.2, static_cast<double>(last) + 0.2,
                                std::max(low - margin, 0.0), high + margin, 1 + (last - first) / 10);

@@ -113,8 +113,7 @@ VariantResult measure(const Experiment& experiment, const TrainedVariant& varian
     result.parameters += parameter.numel();
   }
   result.peak_bytes = trainer.step_bytes(variant);
-  result.gradient_error = gradient_error(
-      experiment, variant, data.test.slice(0, std::min<std::int64_t>(experiment.recipe.batch, 100)));
+  result.gradient_error = gradient_error(experiment, variant, data.test.slice(0, experiment.measured));
   return result;
 }
 
@@ -143,7 +142,7 @@ std::vector<VariantResult> run(const TrainOptions& options, Checkpoint& models,
 
 std::vector<Panel> picture(const Experiment& experiment, const std::vector<TrainedVariant*>& chosen,
                            const std::vector<VariantResult>& results, const Dataset& data) {
-  const auto batch = data.test.slice(0, std::min<std::int64_t>(experiment.recipe.batch, 100));
+  const auto batch = data.test.slice(0, experiment.measured);
   auto left = experiment.task == Task::Numbers ? fit_panel(chosen, data.train)
                                                : error_panel(experiment.task, results);
   const double tolerance = experiment.compared.empty() ? 0 : kTolerance;
