@@ -171,8 +171,10 @@ std::int64_t Trainer::step_bytes(const TrainedVariant& variant) const {
   auto copy = new_variant(experiment_, variant.name, seed_);
   copy_weights(*variant.network, *copy.network);
   copy.network->train();
-  const auto batch = data_.train.slice(0, experiment_.recipe.batch);
-  return peak_tensor_bytes(batch.targets.device(), [&] { train_step(experiment_, copy, batch); });
+  const auto device = data_.train.targets.device();
+  const auto first = torch::arange(std::min(experiment_.recipe.batch, data_.train.size()),
+                                   torch::dtype(torch::kLong).device(device));
+  return peak_tensor_bytes(device, [&] { train_step(experiment_, copy, data_.train.select(first)); });
 }
 
 }  // namespace stillpoint::app
