@@ -9,4 +9,5 @@ void memory(Table& table);
 void evaluations(Table& table);
 void running_samples(Table& table);
 void solvers(Table& table);
+void splitting(Table& table);
 void tape(Table& table);
