@@ -7,6 +7,7 @@
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 
+#include <algorithm>
 #include <ostream>
 #include <utility>
 
@@ -108,8 +109,9 @@ std::vector<at::Tensor> MultiscaleImpl::forward(const at::Tensor& x) {
   // A copy of the handle: the backward pass may call it when this layer's owner is gone.
   const auto self = std::dynamic_pointer_cast<MultiscaleImpl>(shared_from_this());
   const auto injected = inject(x);
-  std::vector<at::Tensor> start;
-  for (const at::Tensor& part : injected) start.push_back(at::zeros_like(part));
+  std::vector<at::Tensor> start(injected.size());
+  std::ranges::transform(injected, start.begin(),
+                         [](const at::Tensor& part) { return at::zeros_like(part); });
   auto solution =
       fixed_point([self, injected](const std::vector<at::Tensor>& z) { return self->cell(z, injected); },
                   start, options.solve);
