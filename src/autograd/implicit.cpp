@@ -7,9 +7,11 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <cmath>
 #include <utility>
 
 #include "autograd/graph_task.h"
+#include "core/check.h"
 #include "core/rows.h"
 #include "stillpoint/autograd/tape.h"
 
@@ -33,8 +35,8 @@ void check_same_captures(const edge_list& now, const edge_list& then) {
               "backward pass captured others than the one in the forward pass");
 }
 
-// What a product written by hand led to must satisfy the equation of the recorded one. Twice the tolerance
-// leaves room for the rounding in which the two differ.
+// What a product written by hand or an estimate led to, held against the equation of the recorded product.
+// Twice the tolerance leaves room for the rounding in which the two products differ.
 void verify(const Tape& tape, Equation equation, const at::Tensor& g, const Tolerance& tolerance,
             Solution<at::Tensor>& adjoint) {
   at::Tensor residual = tape.vjp(adjoint.value) + g;
@@ -45,8 +47,18 @@ void verify(const Tape& tape, Equation equation, const at::Tensor& g, const Tole
   for (std::size_t b = 0; b < scale.size(); ++b) {
     const double allowed = 2.0 * (*tolerance.absolute + *tolerance.relative * scale[b]);
     Status& status = adjoint.stats.status[b];
-    if (status == Status::Converged && !(adjoint.stats.residual[b] <= allowed)) status = Status::Inaccurate;
+    if (status != Status::Converged || adjoint.stats.residual[b] <= allowed) continue;
+    status = std::isfinite(adjoint.stats.residual[b]) ? Status::Inaccurate : Status::NonFinite;
   }
+}
+
+Solution<at::Tensor> estimate(const Map& adjoint_estimate, const at::Tensor& g) {
+  Solution<at::Tensor> adjoint{adjoint_estimate(g), {}};
+  detail::check_like("adjoint_estimate", adjoint.value, g);
+  adjoint.stats.method = "estimate";
+  adjoint.stats.status.assign(g.size(0), Status::Converged);
+  adjoint.stats.iterations.assign(g.size(0), 0);
+  return adjoint;
 }
 
 struct ImplicitNode : Node {
@@ -62,6 +74,7 @@ struct ImplicitNode : Node {
     z.reset_data();
     tape = nullptr;
     f = nullptr;
+    rule = {};
   }
 
   variable_list apply(variable_list&& gradients) override {
@@ -70,6 +83,8 @@ struct ImplicitNode : Node {
         "Trying to backward through an implicit layer a second time, after its saved values were freed: "
         "specify retain_graph=true when calling backward() or grad() the first time");
     variable_list result(num_outputs());
+    // Higher derivatives come back here in passes that create no graph, and build on an exact adjoint.
+    if (at::GradMode::is_enabled()) rule.adjoint_estimate = nullptr;
     if (gradients[0].defined()) {
       detail::with_all_gradients_wanted([&] { result = differentiate(gradients[0]); });
     }
@@ -77,17 +92,21 @@ struct ImplicitNode : Node {
   }
 
   at::Tensor solve_adjoint(const at::Tensor& at_z, const at::Tensor& g) const {
+    const bool estimated = rule.adjoint_estimate != nullptr;
     const at::NoGradGuard no_grad;
     const bool by_hand = rule.transposed_jacobian != nullptr;
     const Map recorded = [this](const at::Tensor& u) { return tape->vjp(u); };
     const Map product = by_hand ? rule.transposed_jacobian(at_z) : recorded;
     const Tolerance tolerance = rule.tolerance.resolved(g.scalar_type());
-    Solution<at::Tensor> adjoint = rule.solve(rule.equation, product, g, tolerance);
-    if (by_hand) verify(*tape, rule.equation, g, tolerance, adjoint);
+    const ImplicitRule::AdjointSolve& solve = rule.first_order_solve ? rule.first_order_solve : rule.solve;
+    Solution<at::Tensor> adjoint =
+        estimated ? estimate(rule.adjoint_estimate, g) : solve(rule.equation, product, g, tolerance);
+    if (by_hand || estimated) verify(*tape, rule.equation, g, tolerance, adjoint);
     const std::shared_ptr<Stats> next = stats->backward;
     *stats = std::move(adjoint.stats);
     stats->backward = next;
-    report_failure(*stats, rule.on_failure);
+    const bool as_asked = estimated && stats->count(Status::NonFinite) == 0;
+    if (!as_asked) report_failure(*stats, rule.on_failure);
     return adjoint.value;
   }
 
@@ -100,7 +119,9 @@ struct ImplicitNode : Node {
     check_same_captures(connected->captured(), tape->captured());
     if (!stats->backward) stats->backward = std::make_shared<Stats>();
     ImplicitRule same = rule;
-    same.transposed_jacobian = nullptr;
+    same.transposed_jacobian = nullptr;  // these know the first-order system alone
+    same.first_order_solve = nullptr;
+    same.adjoint_estimate = nullptr;
     const at::Tensor attached =
         implicit([connected, g](const at::Tensor& v) { return connected->vjp(v, true) + g; }, u,
                  std::move(same), stats->backward);

@@ -61,4 +61,12 @@ Map Packing::pack(TupleMap f) const {
       [packing = *this, f = std::move(f)](const at::Tensor& z) { return packing.pack(f(packing.unpack(z))); };
 }
 
+MapWithInputs Packing::pack(TupleMapWithInputs f) const {
+  return [packing = *this, f = std::move(f)](const at::Tensor& z, const std::vector<at::Tensor>& inputs) {
+    Packing own = packing;
+    for (std::vector<int64_t>& shape : own.shapes_) shape[0] = z.size(0);
+    return own.pack(f(own.unpack(z), inputs));
+  };
+}
+
 }  // namespace stillpoint

@@ -7,6 +7,7 @@
 
 #include "core/rows.h"
 #include "linear/neumann_iteration.h"
+#include "linear/solve_rest.h"
 #include "linear/vectors.h"
 #include "stillpoint/linear/cg.h"
 #include "stillpoint/linear/dense_lu.h"
@@ -41,35 +42,6 @@ class Forecast {
   std::int64_t patience_;
   std::vector<double> distances_;
 };
-
-// The effort of an earlier attempt counts, too.
-void add_effort(Stats& stats, const Stats& earlier) {
-  stats.method = earlier.method + ", then " + stats.method;
-  stats.evaluations += earlier.evaluations;
-  for (std::size_t b = 0; b < stats.iterations.size(); ++b) stats.iterations[b] += earlier.iterations[b];
-}
-
-// `first` for the samples that it solved, bit by bit, else `second`.
-at::Tensor first_where_solved(const Stats& first_stats, const at::Tensor& first, const at::Tensor& second) {
-  std::vector<std::uint8_t> solved;
-  for (const Status status : first_stats.status) solved.push_back(status == Status::Converged);
-  return detail::select_rows(solved, first, second);
-}
-
-// Solves for the samples that `cheap` did not.
-Solution<at::Tensor> solve_rest(const LinearSolver& solver, const LinearOperator& a, const at::Tensor& b,
-                                const Tolerance& tolerance, const Solution<at::Tensor>& cheap) {
-  const at::Tensor zero = at::zeros_like(b);
-  Solution<at::Tensor> rest = solver.solve(a, first_where_solved(cheap.stats, zero, b),
-                                           first_where_solved(cheap.stats, zero, cheap.value), tolerance);
-  rest.value = first_where_solved(cheap.stats, cheap.value, rest.value);
-  for (std::size_t i = 0; i < rest.stats.iterations.size(); ++i) {
-    if (cheap.stats.status[i] == Status::Converged) rest.stats.iterations[i] = 0;
-  }
-  add_effort(rest.stats, cheap.stats);
-  detail::confirm(a, b, tolerance, rest);
-  return rest;
-}
 
 // Whether vectors that are zero in some samples lead to ones that are not. Both ways between even and odd
 // ones, which finds whatever connects neighbors in some order, too.
@@ -118,7 +90,7 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
 
   const LinearSolver strong =
       detail::row_width(b) <= dense_width ? LinearSolver(DenseLu{}) : LinearSolver(Gmres{});
-  Solution<at::Tensor> rest = solve_rest(strong, a, b, tolerance, cheap);
+  Solution<at::Tensor> rest = detail::solve_rest(strong, a, b, tolerance, cheap);
   if (rest.stats.converged() || rest.stats.count(Status::NonFinite) > 0) return rest;
 
   if (!mixes_samples(a, b, rest.stats)) return rest;
@@ -127,7 +99,7 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
     rest.stats.evaluations += whole.stats.evaluations;
     return rest;
   }
-  add_effort(whole.stats, rest.stats);
+  detail::add_effort(whole.stats, rest.stats);
   return whole;
 }
 

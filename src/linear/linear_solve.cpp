@@ -6,18 +6,15 @@
 #include <utility>
 
 #include "core/check.h"
+#include "linear/adjoint_operator.h"
 
 namespace stillpoint {
 
 ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structure) {
   return [solver = std::move(solver), structure](Equation equation, const Map& product, const at::Tensor& g,
                                                  const Tolerance& tolerance) {
-    LinearOperator a{.product = product, .structure = structure, .identity_minus = true};
-    if (equation == Equation::Root) {
-      a.product = [&product](const at::Tensor& u) { return product(u).neg(); };
-      a.identity_minus = false;
-    }
-    Solution<at::Tensor> adjoint = solver.solve(a, g, {}, tolerance);
+    Solution<at::Tensor> adjoint =
+        solver.solve(detail::adjoint_operator(equation, product, structure), g, {}, tolerance);
     adjoint.stats.jacobian_products = adjoint.stats.evaluations;
     return adjoint;
   };

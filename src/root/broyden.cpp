@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/rows.h"
 #include "linear/vectors.h"
@@ -30,6 +31,14 @@ class InverseUpdates {
     u_ = detail::select_rows(mark, nothing, u_);
     v_ = detail::select_rows(mark, nothing, v_);
     if (inverse.defined()) start_ = start_.defined() ? detail::select_rows(mark, inverse, start_) : inverse;
+  }
+
+  /// Takes the marked samples over from another.
+  void take(const std::vector<std::uint8_t>& mark, const InverseUpdates& from) {
+    u_ = detail::select_rows(mark, from.u_, u_);
+    v_ = detail::select_rows(mark, from.v_, v_);
+    if (from.start_.defined()) start_ = detail::select_rows(mark, from.start_, start_);
+    used_ = memory_;  // what is not used is zero
   }
 
   at::Tensor times(const at::Tensor& x) const { return apply(start_, u_, v_, x); }
@@ -97,6 +106,32 @@ class InverseUpdates {
   at::Tensor u_, v_;  // [B, memory, N]
 };
 
+// H for who asks for it after the solve: of each sample as it was when the sample finished, since the updates
+// of all are dropped together.
+class LeftInverse {
+ public:
+  LeftInverse(const InverseUpdates& start, Monitor& monitor)
+      : monitor_(monitor), running_(monitor.running()), rows_(start) {}
+
+  void follow(const InverseUpdates& now) {
+    std::vector<std::uint8_t> finished(running_.size());
+    for (std::size_t b = 0; b < finished.size(); ++b) finished[b] = running_[b] && !monitor_.running(b);
+    if (std::ranges::count(finished, 1) > 0) rows_.take(finished, now);
+    running_ = monitor_.running();
+  }
+  void leave(const InverseUpdates& now) {
+    rows_.take(running_, now);
+    monitor_.leave_inverse([rows = rows_](const at::Tensor& u) {
+      return rows.transposed_times(u.reshape({u.size(0), detail::row_width(u)})).view(u.sizes());
+    });
+  }
+
+ private:
+  Monitor& monitor_;
+  std::vector<std::uint8_t> running_;
+  InverseUpdates rows_;
+};
+
 // How often in a row a sample has had to go back to its best iterate.
 class Setbacks {
  public:
@@ -136,7 +171,14 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
   RowNorms norms;
   at::Tensor r = f.residual(z0).view(z.sizes());
   monitor.norms(z, r, norms);
-  if (!monitor.update(z0, norms) || z.size(1) == 0) return;
+  if (!monitor.update(z0, norms) || z.size(1) == 0) {
+    if (monitor.inverse_wanted() && from_jacobian) {
+      detail::leave_inverse_at(monitor, f, z0);
+    } else if (monitor.inverse_wanted()) {
+      monitor.leave_inverse([](const at::Tensor& u) { return u; });
+    }
+    return;
+  }
   detail::Standing best(z, norms);
   at::Tensor best_r = r;
   Setbacks setbacks(norms.residual.size());
@@ -146,6 +188,8 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
         mark, from_jacobian ? detail::inverse_jacobian(Linearization(f, point.view(shape))) : at::Tensor());
   };
   if (from_jacobian) begin_at(monitor.running(), z);
+  std::optional<LeftInverse> left;
+  if (monitor.inverse_wanted()) left.emplace(inverse, monitor);
   while (true) {
     const at::Tensor step = inverse.times(r) * detail::to_column(setbacks.lengths(), z);
     const at::Tensor trial = detail::select_rows(monitor.running(), z + step, z);
@@ -154,12 +198,15 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
     setbacks.judge(norms, best.norms(), monitor.running());
     best.move(setbacks.improved(), trial, norms);
     best_r = detail::select_rows(setbacks.improved(), trial_r, best_r);
-    if (!monitor.update(best.z().view(shape), best.norms())) return;
+    const bool more = monitor.update(best.z().view(shape), best.norms());
+    if (left) left->follow(inverse);
+    if (!more) break;
     inverse.update(trial - z, r - trial_r);
     z = detail::select_rows(setbacks.failed(), best.z(), trial);
     r = detail::select_rows(setbacks.failed(), best_r, trial_r);
     if (std::ranges::count(setbacks.failed(), 1) > 0) begin_at(setbacks.failed(), z);
   }
+  if (left) left->leave(inverse);
 }
 
 }  // namespace stillpoint

@@ -21,7 +21,10 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
   RowNorms norms;
   at::Tensor r = f.residual(z0).view(flat.sizes());
   monitor.norms(flat, r, norms);
-  if (!monitor.update(z0, norms) || flat.size(1) == 0) return;
+  if (!monitor.update(z0, norms) || flat.size(1) == 0) {
+    if (monitor.inverse_wanted()) detail::leave_inverse_at(monitor, f, z0);
+    return;
+  }
   detail::Standing here(flat, norms);
   at::Tensor inverse = detail::inverse_jacobian(Linearization(f, z0));
   std::vector<std::uint8_t> fresh(batch, 1);  // the Jacobian is that at z
@@ -43,12 +46,13 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
     }
     here.move(accepted, trial, norms);
     r = detail::select_rows(accepted, trial_r, r);
-    if (!monitor.update(here.z().view(shape), here.norms())) return;
+    if (!monitor.update(here.z().view(shape), here.norms())) break;
     if (std::ranges::count(refresh, 1) > 0) {
       const at::Tensor there = detail::inverse_jacobian(Linearization(f, here.z().view(shape)));
       inverse = detail::select_rows(refresh, there, inverse);
     }
   }
+  if (monitor.inverse_wanted()) detail::leave_inverse(monitor, inverse);
 }
 
 }  // namespace stillpoint

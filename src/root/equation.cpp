@@ -3,7 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
-#include <optional>
+#include <string>
+#include <utility>
 
 #include "core/check.h"
 #include "root/running_samples.h"
@@ -17,37 +18,31 @@ at::Tensor FixedPointProblem::solve() const {
   return monitor.best();
 }
 
-Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
-                                            const at::Tensor& z0, const EquationOptions& options,
-                                            const DivisibleMap* divisible, const MonotoneMap* monotone) {
-  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
-  check_state("z0", z0);
+namespace {
+
+using detail::EquationOptions;
+using detail::RunningSamples;
+
+Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
   TORCH_CHECK(options.max_iterations >= 0, "max_iterations: expected ≥ 0, got ", options.max_iterations);
   TORCH_CHECK(options.stall_window >= 0, "stall_window: expected ≥ 0, got ", options.stall_window);
   TORCH_CHECK(!options.time_limit || *options.time_limit >= 0.0, "time_limit: expected a number ≥ 0, got ",
               *options.time_limit);
-
-  Solution<at::Tensor> solution;
-  Stats& stats = solution.stats;
-  const CheckedMap map(f, name, equation, monotone);
   Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
   if (options.stall_window > 0) monitor.park_stalled(options.stall_window);
   monitor.judge_by(options.criterion);
   monitor.observe(options.observer);
   if (options.time_limit) monitor.limit_time(*options.time_limit);
-  std::optional<RunningSamples> running;
-  std::optional<CheckedMap> running_map;
-  if (divisible != nullptr) {
-    running.emplace(*divisible, monitor);
-    running_map.emplace([&](const at::Tensor& z) { return (*running)(z); }, name, equation);
-  }
-  FixedPointProblem problem{map,
-                            z0.contiguous(),
-                            options.solver,
-                            monitor,
-                            options.on_failure,
-                            stats,
-                            running_map ? *running_map : map};
+  return monitor;
+}
+
+// What the solver sees is `solver_map`, which is `map` or goes through `running`.
+Solution<at::Tensor> solve(const CheckedMap& map, const CheckedMap& solver_map, const RunningSamples* running,
+                           const at::Tensor& z0, const EquationOptions& options, Monitor& monitor) {
+  Solution<at::Tensor> solution;
+  Stats& stats = solution.stats;
+  FixedPointProblem problem{map,   z0.contiguous(), options.solver, monitor, options.on_failure,
+                            stats, solver_map};
   solution.value = at::GradMode::is_enabled() ? options.gradient.differentiate(problem) : problem.solve();
 
   stats.method = options.solver.name();
@@ -55,13 +50,42 @@ Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equa
   stats.evaluations = map.evaluations();
   stats.jacobian_products = map.jacobian_products();
   stats.sample_evaluations = map.evaluations() * z0.size(0);
-  if (running) {
-    stats.evaluations += running_map->evaluations();
-    stats.jacobian_products += running_map->jacobian_products();
+  if (running != nullptr) {
+    stats.evaluations += solver_map.evaluations();
+    stats.jacobian_products += solver_map.jacobian_products();
     stats.sample_evaluations += running->sample_evaluations();
   }
   report_failure(stats, options.on_failure);
   return solution;
+}
+
+}  // namespace
+
+Solution<at::Tensor> detail::solve_equation(const Map& f, const char* name, Equation equation,
+                                            const at::Tensor& z0, const EquationOptions& options,
+                                            const MonotoneMap* monotone) {
+  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
+  check_state("z0", z0);
+  Monitor monitor = monitor_for(z0, options);
+  const CheckedMap map(f, name, equation, monotone);
+  return solve(map, map, nullptr, z0, options, monitor);
+}
+
+Solution<at::Tensor> detail::solve_equation(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
+                                            const char* name, Equation equation, const at::Tensor& z0,
+                                            const EquationOptions& options) {
+  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
+  check_state("z0", z0);
+  for (const at::Tensor& input : inputs) {
+    TORCH_CHECK(input.defined() && input.dim() > 0 && input.size(0) == z0.size(0),
+                "inputs: expected tensors [B, …] with B = ", z0.size(0), " as in z0, got ",
+                input.defined() ? c10::str("shape ", input.sizes()) : std::string("an undefined one"));
+  }
+  Monitor monitor = monitor_for(z0, options);
+  const CheckedMap map([f, inputs](const at::Tensor& z) { return f(z, inputs); }, name, equation);
+  RunningSamples running({f, inputs, name, equation}, monitor);
+  const CheckedMap running_map([&](const at::Tensor& z) { return running(z); }, name, equation);
+  return solve(map, running_map, &running, z0, options, monitor);
 }
 
 Solution<std::vector<at::Tensor>> detail::solve_equation(const TupleMap& f, const char* name,
@@ -70,6 +94,18 @@ Solution<std::vector<at::Tensor>> detail::solve_equation(const TupleMap& f, cons
   TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
   const Packing packing(z0);
   Solution<at::Tensor> packed = solve_equation(packing.pack(f), name, equation, packing.pack(z0), options);
+  return {packing.unpack(packed.value), std::move(packed.stats)};
+}
+
+Solution<std::vector<at::Tensor>> detail::solve_equation(const TupleMapWithInputs& f,
+                                                         const std::vector<at::Tensor>& inputs,
+                                                         const char* name, Equation equation,
+                                                         const std::vector<at::Tensor>& z0,
+                                                         const EquationOptions& options) {
+  TORCH_CHECK(f != nullptr, name, ": expected a map, got an empty function");
+  const Packing packing(z0);
+  Solution<at::Tensor> packed =
+      solve_equation(packing.pack(f), inputs, name, equation, packing.pack(z0), options);
   return {packing.unpack(packed.value), std::move(packed.stats)};
 }
 

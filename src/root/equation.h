@@ -9,12 +9,6 @@
 
 namespace stillpoint::detail {
 
-/// A map that can be evaluated for some of the samples.
-struct DivisibleMap {
-  MapWithInputs f;
-  std::vector<at::Tensor> inputs;
-};
-
 /// The options that `fixed_point` and `root` have in common.
 struct EquationOptions {
   template <class Options>
@@ -40,16 +34,23 @@ struct EquationOptions {
   const Observer& observer;
 };
 
-/// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map. With
-/// `divisible`, which is the same map, finished samples are left out of the solve; `monotone`, again the same,
-/// is for solvers that need its parts.
+/// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map.
+/// `monotone`, which is the same map, is for solvers that need its parts.
 Solution<at::Tensor> solve_equation(const Map& f, const char* name, Equation equation, const at::Tensor& z0,
-                                    const EquationOptions& options, const DivisibleMap* divisible = nullptr,
-                                    const MonotoneMap* monotone = nullptr);
+                                    const EquationOptions& options, const MonotoneMap* monotone = nullptr);
 
-/// The same for a state of several tensors, packed into one.
+/// The same with finished samples left out of the solve.
+Solution<at::Tensor> solve_equation(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
+                                    const char* name, Equation equation, const at::Tensor& z0,
+                                    const EquationOptions& options);
+
+/// Both for a state of several tensors, packed into one.
 Solution<std::vector<at::Tensor>> solve_equation(const TupleMap& f, const char* name, Equation equation,
                                                  const std::vector<at::Tensor>& z0,
+                                                 const EquationOptions& options);
+Solution<std::vector<at::Tensor>> solve_equation(const TupleMapWithInputs& f,
+                                                 const std::vector<at::Tensor>& inputs, const char* name,
+                                                 Equation equation, const std::vector<at::Tensor>& z0,
                                                  const EquationOptions& options);
 
 }  // namespace stillpoint::detail

@@ -5,11 +5,26 @@
 
 namespace stillpoint {
 
-at::Tensor detail::inverse_jacobian(const Linearization& here) {
-  const at::Tensor matrix = here.dense();
+at::Tensor detail::inverse_or_identity(const at::Tensor& matrix) {
   const at::Tensor inverse = std::get<0>(at::linalg_inv_ex(matrix));
   const at::Tensor usable = at::isfinite(inverse).flatten(1).all(1).view({-1, 1, 1});
   return at::where(usable, inverse, at::eye(matrix.size(1), matrix.options()));
+}
+
+at::Tensor detail::inverse_jacobian(const Linearization& here) { return inverse_or_identity(here.dense()); }
+
+void detail::leave_inverse(Monitor& monitor, const at::Tensor& inverse) {
+  monitor.leave_inverse([transposed = inverse.transpose(1, 2)](const at::Tensor& u) {
+    return at::bmm(transposed, u.reshape({transposed.size(0), transposed.size(1), 1})).view(u.sizes());
+  });
+}
+
+void detail::leave_inverse_at(Monitor& monitor, const CheckedMap& f, const at::Tensor& z) {
+  if (z.numel() == 0) {
+    monitor.leave_inverse([](const at::Tensor& u) { return u; });
+  } else {
+    leave_inverse(monitor, inverse_jacobian(Linearization(f, z)));
+  }
 }
 
 }  // namespace stillpoint

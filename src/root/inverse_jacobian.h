@@ -1,10 +1,20 @@
 #pragma once
 
+#include "stillpoint/core/monitor.h"
 #include "stillpoint/root/linearization.h"
 
 namespace stillpoint::detail {
 
+/// The inverse of each matrix of `[B, N, N]`; the identity where it is singular.
+at::Tensor inverse_or_identity(const at::Tensor& matrix);
+
 /// The inverse of A = −∂r/∂z for each sample, `[B, N, N]`; the identity where A is singular.
 at::Tensor inverse_jacobian(const Linearization& here);
+
+/// Leaves an inverse of A, `[B, N, N]`, with the monitor.
+void leave_inverse(Monitor& monitor, const at::Tensor& inverse);
+
+/// The same for a solver that ended where it began, and has computed no Jacobian: it is computed now.
+void leave_inverse_at(Monitor& monitor, const CheckedMap& f, const at::Tensor& z);
 
 }  // namespace stillpoint::detail

@@ -14,8 +14,7 @@ Solution<at::Tensor> fixed_point(const MonotoneMap& f, const at::Tensor& z0,
   const Map whole = [affine = f.affine, activation = f.activation](const at::Tensor& z) {
     return activation(affine(z));
   };
-  return detail::solve_equation(whole, "f", Equation::FixedPoint, z0, detail::EquationOptions(options),
-                                nullptr, &f);
+  return detail::solve_equation(whole, "f", Equation::FixedPoint, z0, detail::EquationOptions(options), &f);
 }
 
 }  // namespace stillpoint

@@ -19,7 +19,9 @@ at::Tensor RunningSamples::operator()(const at::Tensor& z) {
   sample_evaluations_ += index_.size(0);
   const at::Tensor some = map_.f(z.index_select(0, index_), inputs_);
   if (!checked_) check_independence(z, some);
-  return z.detach().index_copy(0, index_, some);
+  // A residual of zero whose Jacobian is that of a constant map, so that no system becomes singular by it.
+  const at::Tensor rest = map_.equation == Equation::FixedPoint ? z.detach() : z.detach() - z;
+  return rest.index_copy(0, index_, some);
 }
 
 void RunningSamples::narrow(const at::Tensor& z) {
@@ -52,11 +54,11 @@ void RunningSamples::check_independence(const at::Tensor& z, const at::Tensor& s
                                                          : 1e-2;
   const double allowed =
       std::sqrt(epsilon) * (1.0 + whole.abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>());
-  TORCH_CHECK(
-      difference <= allowed,
-      "f: expected a map whose samples do not depend on each other, but without the finished ones the "
-      "others change by ",
-      difference, "; let f capture its inputs instead of passing them, and nothing is left out");
+  TORCH_CHECK(difference <= allowed, map_.name,
+              ": expected a map whose samples do not depend on each other, but without the finished ones the "
+              "others change by ",
+              difference, "; let ", map_.name,
+              " capture its inputs instead of passing them, and nothing is left out");
 }
 
 }  // namespace stillpoint::detail

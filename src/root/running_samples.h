@@ -3,19 +3,29 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
-#include "root/equation.h"
+#include "stillpoint/core/map.h"
 #include "stillpoint/core/monitor.h"
 
 namespace stillpoint::detail {
 
-/// A map evaluated for the samples that still run; the others get back what they are. The set is narrowed
-/// when a quarter of it has finished, and with it the inputs, so that gathering costs little. The first time,
-/// what comes out is compared with the whole map, to refuse one whose samples depend on each other.
+/// A map that can be evaluated for some of the samples.
+struct DivisibleMap {
+  MapWithInputs f;
+  std::vector<at::Tensor> inputs;
+  const char* name;  ///< in error messages
+  Equation equation;
+};
+
+/// A map evaluated for the samples that still run; the others get a residual of zero, as if it were −z there.
+/// The set is narrowed when a quarter of it has finished, and with it the inputs, so that gathering costs
+/// little. The first time, what comes out is compared with the whole map, to refuse one whose samples depend
+/// on each other.
 class RunningSamples {
  public:
-  RunningSamples(const DivisibleMap& map, const Monitor& monitor) : map_(map), monitor_(monitor) {}
+  RunningSamples(DivisibleMap map, const Monitor& monitor) : map_(std::move(map)), monitor_(monitor) {}
 
   at::Tensor operator()(const at::Tensor& z);
   std::int64_t sample_evaluations() const { return sample_evaluations_; }
@@ -24,7 +34,7 @@ class RunningSamples {
   void narrow(const at::Tensor& z);
   void check_independence(const at::Tensor& z, const at::Tensor& some);
 
-  const DivisibleMap& map_;
+  DivisibleMap map_;
   const Monitor& monitor_;
   at::Tensor index_;                     // of the samples evaluated; undefined: all
   std::vector<std::uint8_t> evaluated_;  // the same as marks

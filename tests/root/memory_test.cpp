@@ -167,5 +167,43 @@ TEST(Memory, AfterTheBackwardPassOnlyTheValueRemains) {
   EXPECT_EQ(memory.live_blocks(), 1);
 }
 
+TEST(Memory, NothingOutlivesAReversal) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  for (const torch::Dtype dtype : {torch::kDouble, torch::kFloat}) {
+    const MemoryMeter memory;
+    const auto solve = [&] {
+      return fixed_point([&](const Tensor& z) { return torch::tanh(0.4 * z + x.to(dtype)); },
+                         zeros({2, 3}, dtype),
+                         {.solver = Reversible{}, .gradient = ReversibleGradient{.checkpoint_every = 3}});
+    };
+    { const auto unused = solve(); }
+    EXPECT_EQ(memory.live_blocks(), 0) << "no backward pass";
+    {
+      const auto solution = solve();
+      grad({solution.value.sum()}, {x});
+      EXPECT_EQ(memory.live_blocks(), 1) << "one backward pass";
+    }
+    {
+      const auto solution = solve();
+      const auto first = grad({solution.value.pow(3).sum()}, {x}, {}, true, true);
+      grad({first[0].sin().sum()}, {x});
+    }
+    EXPECT_EQ(memory.live_blocks(), 0) << "two backward passes";
+  }
+}
+
+TEST(Memory, AfterTheBackwardPassNothingIsLeftOfTheSolversWork) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}}) {
+    const MemoryMeter memory;
+    const auto [value, stats] =
+        fixed_point([&](const Tensor& z) { return torch::tanh(0.5 * z + x); }, zeros({2, 3}),
+                    {.solver = solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
+    EXPECT_GT(memory.live_blocks(), 1);
+    grad({value.sum()}, {x});
+    EXPECT_EQ(memory.live_blocks(), 1) << solver.name();
+  }
+}
+
 }  // namespace
 }  // namespace stillpoint::test

@@ -81,6 +81,129 @@ TEST(RunningSamples, LeaveOutWhatFailed) {
   EXPECT_EQ(stats.count(Status::Converged), problem.batch - 1);
 }
 
+std::vector<RootSolver> root_solvers_that_leave_out() {
+  return {Newton{}, Broyden{}, Chord{}, NewtonKrylov{}, Dogleg{}, PseudoTransient{}, Auto{}};
+}
+
+void expect_same_gradients(const Tensor& some, const Tensor& all, const Tensor& x) {
+  const auto first = grad({some.square().sum()}, {x}, {}, true, true)[0];
+  const auto expected = grad({all.square().sum()}, {x}, {}, true, true)[0];
+  EXPECT_TRUE(close(first, expected, 1e-8));
+  EXPECT_TRUE(close(grad({first.square().sum()}, {x})[0], grad({expected.square().sum()}, {x})[0], 1e-7));
+}
+
+TEST(RunningSamples, OfARootGiveTheSame) {
+  const Mixed problem;
+  const auto g = [&](const Tensor& z, const std::vector<Tensor>& inputs) {
+    return Mixed::f(z, problem.weight, inputs[0], inputs[1]) - z - 0.2 * inputs[1] * z.pow(3);
+  };
+  const Tensor z0 = zeros({problem.batch, 8});
+  for (const RootSolver& solver : root_solvers_that_leave_out()) {
+    SCOPED_TRACE(solver.name());
+    const RootOptions how{.solver = solver, .max_iterations = 1000};
+    const auto all = root([&](const Tensor& z) { return g(z, {problem.x, problem.rate}); }, z0, how);
+    const auto some = root(g, {problem.x, problem.rate}, z0, how);
+    EXPECT_TRUE(some.stats.converged()) << some.stats.full();
+    EXPECT_TRUE(close(some.value, all.value, 1e-9));
+    EXPECT_EQ(some.stats.iterations, all.stats.iterations);
+    EXPECT_LT(some.stats.sample_evaluations, all.stats.sample_evaluations + problem.batch);
+    expect_same_gradients(some.value, all.value, problem.x);
+  }
+}
+
+// A tensor and a row of two, which react on each other.
+std::vector<Tensor> coupled_cell(const std::vector<Tensor>& z, const std::vector<Tensor>& inputs) {
+  const Tensor& x = inputs[0];
+  const Tensor& rate = inputs[1];
+  return {rate * torch::tanh(z[0] + 0.1 * z[1].sum({1, 2}).unsqueeze(1)) + x,
+          0.5 * rate.unsqueeze(2) * torch::sin(z[1]) + 0.1 * z[0].narrow(1, 0, 4).view({-1, 2, 2})};
+}
+
+TEST(RunningSamples, OfATupleGiveTheSame) {
+  const Mixed problem;
+  const std::vector<Tensor> inputs{problem.x, problem.rate};
+  const std::vector<Tensor> z0{zeros({problem.batch, 8}), zeros({problem.batch, 2, 2})};
+  for (const FixedPointSolver& solver : solvers_that_leave_out()) {
+    SCOPED_TRACE(solver.name());
+    const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
+    const auto all =
+        fixed_point([&](const std::vector<Tensor>& z) { return coupled_cell(z, inputs); }, z0, how);
+    const auto some = fixed_point(coupled_cell, inputs, z0, how);
+    EXPECT_TRUE(some.stats.converged()) << some.stats.full();
+    for (const std::size_t i : {0, 1}) {
+      EXPECT_EQ(some.value[i].sizes(), z0[i].sizes());
+      EXPECT_TRUE(close(some.value[i], all.value[i], 1e-9));
+    }
+    EXPECT_EQ(some.stats.iterations, all.stats.iterations);
+    EXPECT_LT(some.stats.sample_evaluations, all.stats.sample_evaluations + problem.batch);
+    expect_same_gradients(torch::cat({some.value[0], some.value[1].flatten(1)}, 1),
+                          torch::cat({all.value[0], all.value[1].flatten(1)}, 1), problem.x);
+  }
+}
+
+TEST(RunningSamples, OfATupleRootGiveTheSame) {
+  const Mixed problem;
+  const std::vector<Tensor> inputs{problem.x, problem.rate};
+  const std::vector<Tensor> z0{zeros({problem.batch, 8}), zeros({problem.batch, 2, 2})};
+  const auto g = [](const std::vector<Tensor>& z, const std::vector<Tensor>& in) {
+    auto value = coupled_cell(z, in);
+    for (const std::size_t i : {0, 1}) value[i] = value[i] - z[i];
+    return value;
+  };
+  for (const RootSolver& solver : root_solvers_that_leave_out()) {
+    SCOPED_TRACE(solver.name());
+    const RootOptions how{.solver = solver, .max_iterations = 1000};
+    const auto all = root([&](const std::vector<Tensor>& z) { return g(z, inputs); }, z0, how);
+    const auto some = root(g, inputs, z0, how);
+    EXPECT_TRUE(some.stats.converged()) << some.stats.full();
+    for (const std::size_t i : {0, 1}) EXPECT_TRUE(close(some.value[i], all.value[i], 1e-9));
+    EXPECT_EQ(some.stats.iterations, all.stats.iterations);
+    expect_same_gradients(torch::cat({some.value[0], some.value[1].flatten(1)}, 1),
+                          torch::cat({all.value[0], all.value[1].flatten(1)}, 1), problem.x);
+  }
+}
+
+TEST(RunningSamples, OfATupleAreAllThatIsEvaluated) {
+  const Mixed problem;
+  const std::vector<Tensor> inputs{problem.x, problem.rate};
+  const std::vector<Tensor> z0{zeros({problem.batch, 8}), zeros({problem.batch, 2, 2})};
+  const FixedPointOptions how{.solver = Picard{}, .max_iterations = 1000};
+  std::int64_t rows = 0;
+  const auto counted = [&](const std::vector<Tensor>& z, const std::vector<Tensor>& in) {
+    rows += z[0].size(0);
+    return coupled_cell(z, in);
+  };
+  const Stats some = fixed_point(counted, inputs, z0, how).stats;
+  EXPECT_LT(static_cast<double>(some.sample_evaluations),
+            0.6 * static_cast<double>(some.evaluations * problem.batch));
+  // The evaluation that the implicit gradient records comes on top.
+  EXPECT_EQ(rows, some.sample_evaluations + problem.batch);
+}
+
+TEST(RunningSamples, LetTheBackwardPassReuseTheInverse) {
+  const Mixed problem;
+  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Broyden{}, Chord{}}) {
+    const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
+    FixedPointOptions reusing = how;
+    reusing.gradient = ImplicitGradient{.reuse = Reuse::Preconditioner};
+    expect_same_gradients(problem.passed(reusing).value, problem.captured(how).value, problem.x);
+  }
+}
+
+TEST(RunningSamples, OfARootThatMixesThemAreRefused) {
+  // Every other sample is solved by the first step.
+  const Tensor rate = 0.3 * torch::arange(40, options()).remainder(2).unsqueeze(1), x = normal({40, 8});
+  const auto g = [](const Tensor& z, const std::vector<Tensor>& inputs) {
+    return inputs[1] * torch::tanh(z - z.mean(0, true)) + inputs[0] - z;
+  };
+  const RootOptions how{.solver = Broyden{.start = BroydenStart::Identity}};
+  expect_error(
+      [&] {
+        root(g, {x, rate}, zeros({40, 8}), how);
+      },
+      "g: expected a map whose samples do not depend");
+}
+
 TEST(RunningSamples, OfAMapThatMixesThemAreRefused) {
   const Mixed problem;
   const auto centered = [&](const Tensor& z, const Tensor& x, const Tensor& rate) {
@@ -110,6 +233,22 @@ TEST(RunningSamples, NeedInputsOfTheBatch) {
       "inputs: expected tensors [B, …] with B = 2");
   expect_error([&] { fixed_point(map, {Tensor()}, zeros({2, 2})); }, "inputs");
   expect_error([&] { fixed_point(MapWithInputs(), {zeros({2, 2})}, zeros({2, 2})); }, "f: expected a map");
+  const auto zero = [](const Tensor& z, const std::vector<Tensor>& inputs) { return inputs[0] - z; };
+  expect_error(
+      [&] {
+        root(zero, {zeros({3, 2})}, zeros({2, 2}));
+      },
+      "inputs: expected tensors [B, …] with B = 2");
+  expect_error([&] { root(MapWithInputs(), {zeros({2, 2})}, zeros({2, 2})); }, "g: expected a map");
+  const std::vector<Tensor> z0{zeros({2, 2}), zeros({2, 1})};
+  const auto same = [](const std::vector<Tensor>& z, const std::vector<Tensor>&) { return z; };
+  expect_error([&] { fixed_point(same, {zeros({3, 2})}, z0); }, "inputs: expected tensors [B, …] with B = 2");
+  expect_error([&] { fixed_point(TupleMapWithInputs(), {zeros({2, 2})}, z0); }, "f: expected a map");
+  expect_error([&] { root(TupleMapWithInputs(), {zeros({2, 2})}, z0); }, "g: expected a map");
+  const auto one = [](const std::vector<Tensor>& z, const std::vector<Tensor>&) {
+    return std::vector<Tensor>{z[0]};
+  };
+  expect_error([&] { fixed_point(one, {}, z0); }, "2");
 }
 
 }  // namespace

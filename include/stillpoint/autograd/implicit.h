@@ -31,6 +31,12 @@ struct ImplicitRule {
   /// A product u ↦ Jᵀu at a given z written by hand, used inside the first-order backward solve; optional.
   /// What came of it is checked with the recorded product: a wrong one ends as `Status::Inaccurate`.
   std::function<Map(const at::Tensor& z)> transposed_jacobian = {};
+  /// Takes the place of `solve` for the first-order adjoint, for who knows more of A at z than products;
+  /// optional. It has to reach the tolerance as well: higher orders build on the adjoint.
+  AdjointSolve first_order_solve = {};
+  /// g ↦ u ≈ A⁻ᵀ g, optional: taken for the adjoint as it is, until a backward pass creates a graph. Its
+  /// residual is reported, at the cost of one product; `on_failure` is obeyed only if that is not finite.
+  Map adjoint_estimate = {};
 };
 
 /// `z` (which solves the equation that `f` states) with its derivatives attached; `z` itself if f captured

@@ -18,6 +18,10 @@ using TupleMap = std::function<std::vector<at::Tensor>(const std::vector<at::Ten
 /// some of the samples. Samples must not depend on each other.
 using MapWithInputs = std::function<at::Tensor(const at::Tensor& z, const std::vector<at::Tensor>& inputs)>;
 
+/// Both: a state of several tensors, and what belongs to each sample beside it.
+using TupleMapWithInputs = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& z,
+                                                                 const std::vector<at::Tensor>& inputs)>;
+
 /// Which equation a map states about its argument.
 enum class Equation {
   FixedPoint,  ///< z = f(z): residual f(z) − z

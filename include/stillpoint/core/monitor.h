@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "stillpoint/core/map.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 
@@ -75,6 +76,15 @@ class Monitor {
   /// Has each update shown to `observer`, which may be empty. Costs a copy of rows an update once samples
   /// have parted ways.
   void observe(Observer observer) { observer_ = std::move(observer); }
+  /// Tells the solver that somebody has use for an inverse of its Jacobian after the solve.
+  void ask_for_inverse() { inverse_wanted_ = true; }
+  bool inverse_wanted() const { return inverse_wanted_; }
+  /// For a solver that is asked for it and has an approximation H of the inverse of A = −∂r/∂z, with r the
+  /// residual: u ↦ Hᵀu for tensors shaped like z, each sample with its own H, near where that sample ended.
+  /// Called before the solver returns; what it captures lives until the backward pass.
+  void leave_inverse(Map transposed) { inverse_ = std::move(transposed); }
+  /// What was left; empty if nothing was.
+  const Map& inverse() const { return inverse_; }
   /// Has the report call the method this.
   void describe(std::string method) { method_ = std::move(method); }
 
@@ -123,6 +133,8 @@ class Monitor {
   std::vector<double> distance_;  // of the latest step, as `Criterion::Step` measures it
   at::Tensor previous_;           // the iterate before, if that is asked for
   Observer observer_;
+  bool inverse_wanted_ = false;
+  Map inverse_;
   at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };
 

@@ -20,6 +20,8 @@ class Packing {
   std::vector<at::Tensor> unpack(const at::Tensor& packed) const;
   /// `f` as a map of packed states.
   Map pack(TupleMap f) const;
+  /// The same with inputs, for any number of samples.
+  MapWithInputs pack(TupleMapWithInputs f) const;
 
  private:
   std::vector<std::vector<int64_t>> shapes_;

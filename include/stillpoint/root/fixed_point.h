@@ -60,4 +60,10 @@ Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::T
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options = {});
 
+/// Both: a state of several tensors, with finished samples left out.
+Solution<std::vector<at::Tensor>> fixed_point(const TupleMapWithInputs& f,
+                                              const std::vector<at::Tensor>& inputs,
+                                              const std::vector<at::Tensor>& z0,
+                                              const FixedPointOptions& options = {});
+
 }  // namespace stillpoint

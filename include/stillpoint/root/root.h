@@ -41,4 +41,12 @@ Solution<at::Tensor> root(const Map& g, const at::Tensor& z0, const RootOptions&
 Solution<std::vector<at::Tensor>> root(const TupleMap& g, const std::vector<at::Tensor>& z0,
                                        const RootOptions& options = {});
 
+/// The same for maps that take what belongs to each sample as `inputs` (`[B, …]` each): samples that have
+/// converged are left out of the evaluations. See the overload of `fixed_point` that does this, whose errors
+/// and cost are those here.
+Solution<at::Tensor> root(const MapWithInputs& g, const std::vector<at::Tensor>& inputs, const at::Tensor& z0,
+                          const RootOptions& options = {});
+Solution<std::vector<at::Tensor>> root(const TupleMapWithInputs& g, const std::vector<at::Tensor>& inputs,
+                                       const std::vector<at::Tensor>& z0, const RootOptions& options = {});
+
 }  // namespace stillpoint
