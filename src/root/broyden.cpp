@@ -138,9 +138,14 @@ class Setbacks {
   explicit Setbacks(std::size_t batch) : count_(batch, 0), failed_(batch, 0), improved_(batch, 0) {}
 
   void judge(const RowNorms& trial, const RowNorms& best, const std::vector<std::uint8_t>& running) {
-    constexpr double growth = 2.0;
+    // Where the updates span many steps the residual grows on the way to superlinear convergence, by more
+    // than ten times on some contractions. A sample that had to go back is not trusted like that again until
+    // it has improved.
+    constexpr double growth = 30.0;
+    constexpr double growth_after_setback = 2.0;
     for (std::size_t b = 0; b < count_.size(); ++b) {
-      failed_[b] = running[b] && !(trial.residual[b] <= growth * best.residual[b]);
+      const double limit = (count_[b] == 0 ? growth : growth_after_setback) * best.residual[b];
+      failed_[b] = running[b] && !(trial.residual[b] <= limit);
       improved_[b] = running[b] && trial.residual[b] < best.residual[b];
       count_[b] = improved_[b] ? 0 : count_[b] + failed_[b];
     }
