@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorIndexing.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <cstring>
@@ -35,6 +36,13 @@ at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
   if (norm == Norm::Maximum) return rows.abs().amax(1);
   const at::Tensor sums = rows.square().sum(1).sqrt();
   return norm == Norm::Euclidean ? sums : sums.div(std::sqrt(static_cast<double>(rows.size(1))));
+}
+
+// What at::where does can be done by copying rows.
+bool can_copy_rows(const at::Tensor& chosen, const at::Tensor& other) {
+  return has_row_kernels(chosen) && other.is_cpu() && chosen.scalar_type() == other.scalar_type() &&
+         chosen.sizes() == other.sizes() && chosen.is_contiguous() && other.is_contiguous() &&
+         !(at::GradMode::is_enabled() && (chosen.requires_grad() || other.requires_grad()));
 }
 
 }  // namespace
@@ -89,6 +97,11 @@ std::vector<double> row_norms(const at::Tensor& t, Norm norm) {
 
 at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
                        const at::Tensor& other) {
+  if (can_copy_rows(chosen, other)) {
+    at::Tensor result = other.clone();
+    copy_rows(mark, chosen, result);
+    return result;
+  }
   return at::where(to_mask(mark, chosen), chosen, other);
 }
 

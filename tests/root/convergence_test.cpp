@@ -90,6 +90,29 @@ TEST(Convergence, OfAndersonOnAnAffineMapEndsWithTheDimension) {
   for (const auto iterations : stats.iterations) EXPECT_LE(iterations, 12);
 }
 
+TEST(Convergence, OfBroydenOnAnAffineMapEndsWithTwiceTheDimension) {
+  // Gay 1979, with memory for all updates, unless a step is taken back. None is here: an update never
+  // enlarges ‖B − A‖, which is 0.25 at the start, so ‖B⁻¹‖ is at most 2 and the residual at least halves.
+  for (const std::int64_t width : {4, 8}) {
+    const Tensor a = contraction_matrix(width, 0.25, /*normal=*/true), b = normal({20, width});
+    const auto stats = fixed_point([&](const Tensor& z) { return z.matmul(a) + b; }, zeros({20, width}),
+                                   {.solver = Broyden{.memory = 2 * width}, .tolerance = {.relative = 1e-9}})
+                           .stats;
+    for (const auto iterations : stats.iterations) EXPECT_LE(iterations, 2 * width);
+  }
+}
+
+TEST(Convergence, OfBroydenSurvivesAResidualThatGrowsOnTheWay) {
+  const std::int64_t width = 100, batch = 100;
+  const Tensor w = 0.97 * std::get<0>(torch::linalg_qr(normal({width, width}, at::kFloat)));
+  const Tensor x = 0.1 * normal({batch, width}, at::kFloat);
+  const auto stats = fixed_point([&](const Tensor& z) { return torch::tanh(x + z.matmul(w)); },
+                                 zeros({batch, width}, at::kFloat),
+                                 {.solver = Broyden{.memory = 300}, .max_iterations = 2 * width})
+                         .stats;
+  EXPECT_TRUE(stats.converged()) << stats.full();
+}
+
 TEST(KnownAnswers, TheDottieNumber) {
   for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}}) {
     const auto value =

@@ -14,12 +14,13 @@ enum class BroydenStart {
 
 /// Broyden's good method, for each sample by itself: one evaluation an iteration and no Jacobian products.
 /// The inverse of A is kept as its start and at most `memory` rank-one updates; when they are full, they are
-/// dropped, so memory is 2 · `memory` vectors and nothing degrades into NaN. Superlinear convergence.
+/// dropped, so memory is 2 · `memory` + 6 vectors and nothing degrades into NaN. Superlinear convergence.
 ///
-/// A step that more than doubles the smallest residual of its sample so far, or leaves the finite numbers, is
-/// taken back to where that was; the updates are dropped, a Jacobian at the start is computed again there,
-/// and the next steps are shortened, by half for each time in a row. (Broyden 1965; the limited-memory form
-/// as in Bai, Kolter, Koltun 2019, appendix; restarts as in Kelley 1995, section 7.3.)
+/// A step whose residual is over 30 times the smallest of its sample so far, or not finite, is taken back to
+/// where that was; the updates are dropped, a Jacobian at the start is computed again there, and the next
+/// steps are shortened, by half for each time in a row. Until that sample has a smaller residual again, twice
+/// the smallest is its limit. (Broyden 1965; the limited-memory form as in Bai, Kolter, Koltun 2019,
+/// appendix; restarts as in Kelley 1995, section 7.3; the limits by measurement.)
 struct Broyden {
   static constexpr const char* name = "Broyden";
   static constexpr bool solves_roots = true;
