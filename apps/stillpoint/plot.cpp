@@ -62,13 +62,14 @@ std::string terminal(const std::filesystem::path& path) {
   throw UserError(fmt::format("--plot {}: expected a name that ends in .svg or .png", path.string()));
 }
 
-std::string color(const Curve& curve, std::size_t index) {
-  return fmt::format("linecolor rgb '{}'", curve.colored ? kColors[index % kColors.size()] : "#777777");
+std::string color(const Curve& curve, std::size_t& next) {
+  return fmt::format("linecolor rgb '{}'", curve.colored ? kColors[next++ % kColors.size()] : "#777777");
 }
 
 /// The commands that plot `panel`, with its numbers in the script itself.
 std::string draw(const Panel& panel) {
   std::string data, command = "plot ";
+  std::size_t next_color = 0;
   for (std::size_t i = 0; i < panel.curves.size(); ++i) {
     const auto& curve = panel.curves[i];
     data += fmt::format("$curve{} << EOD\n", i);
@@ -76,7 +77,8 @@ std::string draw(const Panel& panel) {
       data += fmt::format("{} {}\n", x, y);
     }
     data += "EOD\n";
-    command += fmt::format("$curve{} with {} {} title '{}', ", i, curve.style, color(curve, i), curve.title);
+    command += fmt::format("$curve{} with {} {} title '{}', ", i, curve.style, color(curve, next_color),
+                           curve.title);
   }
   return fmt::format("{}set title '{}'\nset xlabel '{}'\nset ylabel '{}'\n{}{}{}\n", kLook, panel.title,
                      panel.x_label, panel.y_label, panel.settings, data, command);

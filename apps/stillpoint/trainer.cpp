@@ -113,10 +113,13 @@ Prediction train_step(const Experiment& experiment, TrainedVariant& variant, con
   return prediction;
 }
 
-/// A new order of `count` examples for each seed and epoch.
-at::Tensor shuffled(std::int64_t count, std::uint64_t seed, std::int64_t epoch) {
-  auto generator =
-      at::make_generator<at::CPUGeneratorImpl>(seed + 1'000'003 * static_cast<std::uint64_t>(epoch));
+/// Another one for each seed and epoch.
+std::uint64_t epoch_seed(std::uint64_t seed, std::int64_t epoch) {
+  return seed + 1'000'003 * static_cast<std::uint64_t>(epoch);
+}
+
+at::Tensor shuffled(std::int64_t count, std::uint64_t seed) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   return torch::randperm(count, generator, torch::kLong);
 }
 
@@ -140,7 +143,9 @@ Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& 
   const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
   variant.network->train();
   Tally tally;
-  const auto order = shuffled(examples.size(), seed_, number).to(examples.targets.device());
+  const auto seed = epoch_seed(seed_, number);
+  torch::manual_seed(seed);  // of what penalties draw
+  const auto order = shuffled(examples.size(), seed).to(examples.targets.device());
   for (std::int64_t begin = 0; begin < examples.size(); begin += recipe.batch) {
     stop_if_interrupted();
     const double fraction = static_cast<double>(begin) / static_cast<double>(examples.size());

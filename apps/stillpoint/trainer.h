@@ -28,8 +28,9 @@ TrainedVariant new_variant(const Experiment& experiment, const std::string& name
 /// Told after each batch what fraction of a pass is done, and the means so far.
 using Progress = std::function<void(double fraction, const Pass& so_far)>;
 
-/// Trains by the experiment's recipe. The order of the examples depends on the seed and the epoch's number
-/// alone: it is the same for each variant, and when training continues from a checkpoint.
+/// Trains by the experiment's recipe. The order of the examples and all that is drawn depend on the seed and
+/// the epoch's number alone: they are the same for each variant, and when training continues from a
+/// checkpoint.
 class Trainer {
  public:
   Trainer(const Experiment& experiment, const Dataset& data, std::uint64_t seed)

@@ -1,10 +1,12 @@
 #include "stillpoint/root/forward_backward.h"
 
+#include <ATen/Dispatch.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -15,54 +17,108 @@
 namespace stillpoint {
 namespace {
 
-// The step of each sample, a column: what the last iteration showed of I − W, within a limit that falls while
-// the residual does not.
+// The step of each sample: what the last iteration showed of I − W, within a limit that falls while the
+// residual does not.
 class SplittingSteps {
  public:
-  SplittingSteps(const at::Tensor& z, std::optional<double> fixed)
+  SplittingSteps(std::size_t batch, std::optional<double> fixed)
       : adapts_(!fixed),
-        step_(at::full_like(z.narrow(1, 0, 1), fixed.value_or(1.0))),
-        limit_(z.size(0), std::numeric_limits<double>::infinity()),
+        step_(batch, fixed.value_or(1.0)),
+        limit_(batch, std::numeric_limits<double>::infinity()),
         best_(limit_),
-        since_best_(z.size(0), 0) {}
+        since_best_(batch, 0) {}
 
-  /// The step from z, where F(z) = z − W z − b is `forward`.
-  const at::Tensor& next(const at::Tensor& z, const at::Tensor& forward,
-                         const std::vector<double>& residual) {
-    if (!adapts_) return step_;
-    limit(residual);
-    if (z_.defined()) {
-      const at::Tensor dz = z - z_;
-      const at::Tensor df = forward - forward_;
-      const at::Tensor observed = detail::row_dot(dz, df) / detail::row_dot(df, df);
-      step_ = at::minimum(at::where(observed > 0, observed, step_), detail::to_column(limit_, z));
+  /// ΔzᵀΔF and ΔFᵀΔF are of the iteration that led here.
+  void update(std::size_t b, double residual, double dz_df, double df_df) {
+    if (!adapts_) return;
+    if (residual < best_[b]) {
+      best_[b] = residual;
+      since_best_[b] = 0;
+    } else if (++since_best_[b] == kPatience) {
+      limit_[b] = 0.5 * step_[b];
+      since_best_[b] = 0;
     }
-    z_ = z;
-    forward_ = forward;
-    return step_;
+    const double observed = dz_df / df_df;
+    if (std::isfinite(observed) && observed > 0.0) step_[b] = observed;
+    step_[b] = std::min(step_[b], limit_[b]);
+  }
+  const std::vector<double>& all() const { return step_; }
+  double operator[](std::size_t b) const { return step_[b]; }
+
+ private:
+  static constexpr int kPatience = 10;
+
+  bool adapts_;
+  std::vector<double> step_, limit_, best_;
+  std::vector<int> since_best_;
+};
+
+// z − α F(z) for F(z) = z − W z − b, of rows `[B, N]`, with the steps chosen on the way.
+class ForwardStep {
+ public:
+  ForwardStep(const at::Tensor& z0, std::optional<double> fixed)
+      : steps_(z0.size(0), fixed), z_(z0.clone()), forward_(at::zeros_like(z0)) {}
+
+  at::Tensor take(const at::Tensor& z, const at::Tensor& affine, const std::vector<double>& residual,
+                  const Monitor& monitor) {
+    if (!detail::has_row_kernels(z)) return take_batch(z, affine, residual);
+    at::Tensor next = at::empty_like(z);
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "forward_backward",
+                               [&] { take_rows<scalar_t>(z, affine, residual, monitor, next); });
+    return next;
   }
 
  private:
-  void limit(const std::vector<double>& residual) {
-    constexpr int patience = 10;
-    std::vector<double> steps;
-    for (std::size_t b = 0; b < residual.size(); ++b) {
-      if (residual[b] < best_[b]) {
-        best_[b] = residual[b];
-        since_best_[b] = 0;
-      } else if (++since_best_[b] == patience) {
-        if (steps.empty()) steps = detail::to_host(step_);
-        limit_[b] = 0.5 * steps[b];
-        since_best_[b] = 0;
+  template <class T>
+  void take_rows(const at::Tensor& z, const at::Tensor& affine, const std::vector<double>& residual,
+                 const Monitor& monitor, at::Tensor& next) {
+    const std::int64_t width = z.size(1);
+    const T* here = z.data_ptr<T>();
+    const T* affine_row = affine.data_ptr<T>();
+    T* last = z_.data_ptr<T>();
+    T* forward = forward_.data_ptr<T>();
+    T* out = next.data_ptr<T>();
+    const auto next_row = [&] {
+      for (auto* row : {&here, &affine_row}) *row += width;
+      for (auto* row : {&last, &forward, &out}) *row += width;
+    };
+    for (std::int64_t b = 0; b < z.size(0); ++b, next_row()) {
+      if (!monitor.running(b)) {
+        std::copy_n(here, width, out);
+        continue;
       }
+      double dz_df = 0.0;
+      double df_df = 0.0;
+      for (std::int64_t i = 0; i < width; ++i) {
+        const T now = here[i] - affine_row[i];
+        const double df = now - forward[i];
+        dz_df += (here[i] - last[i]) * df;
+        df_df += df * df;
+        last[i] = here[i];
+        forward[i] = now;
+      }
+      steps_.update(b, residual[b], dz_df, df_df);
+      const T step = static_cast<T>(steps_[b]);
+      for (std::int64_t i = 0; i < width; ++i) out[i] = here[i] - step * forward[i];
     }
   }
 
-  bool adapts_;
-  at::Tensor step_;
-  at::Tensor z_, forward_;  // of the last iteration
-  std::vector<double> limit_, best_;
-  std::vector<int> since_best_;
+  at::Tensor take_batch(const at::Tensor& z, const at::Tensor& affine, const std::vector<double>& residual) {
+    const at::Tensor forward = z - affine;
+    const at::Tensor dz = z - z_;
+    const at::Tensor df = forward - forward_;
+    const std::vector<double> products =
+        detail::to_host(at::cat({detail::row_dot(dz, df), detail::row_dot(df, df)}, 1));
+    for (std::size_t b = 0; b < residual.size(); ++b) {
+      steps_.update(b, residual[b], products[2 * b], products[2 * b + 1]);
+    }
+    z_ = z;
+    forward_ = forward;
+    return z - detail::to_column(steps_.all(), z) * forward;
+  }
+
+  SplittingSteps steps_;
+  at::Tensor z_, forward_;  // z and F(z) of the last iteration; at first z0 and 0, which show nothing
 };
 
 }  // namespace
@@ -70,23 +126,17 @@ class SplittingSteps {
 void ForwardBackward::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(!step || *step > 0.0, "ForwardBackward.step: expected a number > 0, got ", *step);
   const Map& activation = f.monotone(name).activation;
-  if (z0.numel() == 0) {
-    monitor.update(z0, f(z0));
-    return;
-  }
   const at::IntArrayRef shape = z0.sizes();
   const std::vector<std::int64_t> rows{z0.size(0), detail::row_width(z0)};
-  SplittingSteps steps(z0.view(rows), step);
+  ForwardStep forward(z0.view(rows), step);
   RowNorms norms;
   at::Tensor z = z0;
   while (true) {
     const at::Tensor affine = f.affine(z);
     residual_norms(z, activation(affine).contiguous(), monitor.tolerance().norm, norms);
     if (!monitor.update(z, norms)) return;
-    const at::Tensor flat = z.view(rows);
-    const at::Tensor forward = flat - affine.view(rows);
-    const at::Tensor& alpha = steps.next(flat, forward, norms.residual);
-    z = activation((flat - alpha * forward).view(shape)).contiguous();
+    const at::Tensor next = forward.take(z.view(rows), affine.view(rows), norms.residual, monitor);
+    z = activation(next.view(shape)).contiguous();
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/rows.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/layer_check.h"
@@ -111,6 +112,15 @@ TEST(Monotone, EverySampleForItself) {
       EXPECT_EQ(others.stats.iterations[i], whole.stats.iterations[i]) << solver.name() << ", sample " << i;
     }
   }
+}
+
+TEST(Monotone, BothPathsAgree) {
+  const MonotoneMap f = map_of(monotone_weight(1.0, 3.0), normal({6, 20}));
+  const auto rows = fixed_point(f, zeros({6, 20}), with(ForwardBackward{}));
+  const detail::AtenPathGuard aten;
+  const auto batch = fixed_point(f, zeros({6, 20}), with(ForwardBackward{}));
+  EXPECT_TRUE(close(batch.value, rows.value, 1e-9));
+  for (std::size_t b = 0; b < 6; ++b) EXPECT_NEAR(batch.stats.iterations[b], rows.stats.iterations[b], 2);
 }
 
 TEST(Monotone, CountsWhatItEvaluates) {

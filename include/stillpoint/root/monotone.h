@@ -23,8 +23,8 @@ struct MonotoneMap {
   /// For a step α > 0 the map v ↦ (I + α (I − W))⁻¹ (v + α b). Called once a solve, so that it can factorize;
   /// needed by `PeacemanRachford` alone.
   std::function<Map(double step)> resolvent = {};
-  /// The geometric mean of the singular values of I − W, |det(I − W)|^(1/N) > 0: the scale of the problem, which
-  /// the default step of `PeacemanRachford` rests on. Called once a solve without a step. Empty: 1.
+  /// The geometric mean of the singular values of I − W, |det(I − W)|^(1/N) > 0: the scale of the problem,
+  /// which the default step of `PeacemanRachford` rests on. Called once a solve without a step. Empty: 1.
   std::function<double()> scale = {};
 };
 
