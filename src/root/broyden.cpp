@@ -51,7 +51,7 @@ class Setbacks {
 // f(z) for rows z, and the norms of the residual there.
 at::Tensor evaluate(const CheckedMap& f, const Monitor& monitor, const at::Tensor& z, at::IntArrayRef shape,
                     RowNorms& norms) {
-  const at::Tensor fz = f(z.view(shape)).view(z.sizes());
+  at::Tensor fz = f(z.view(shape)).view(z.sizes());
   if (f.equation() == Equation::FixedPoint) {
     residual_norms(z, fz, monitor.tolerance().norm, norms);
   } else {

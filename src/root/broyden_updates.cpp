@@ -214,7 +214,7 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
   const at::Tensor p =
       select_rows(marks.begins, start_times(part(kBestResidual), false), at::where(usable, q + u * by_q, q));
   const at::Tensor from = select_rows(marks.begins, best, z);
-  const at::Tensor next = select_rows(marks.running, from + p * to_column(lengths, z), z);
+  at::Tensor next = select_rows(marks.running, from + p * to_column(lengths, z), z);
   part(kBefore).copy_(p);
   part(kStep).copy_(next - from);
   return next;

@@ -53,7 +53,7 @@ class BroydenUpdates {
   void drop_full(const std::vector<std::uint8_t>& updates);
   void append(const std::vector<std::uint8_t>& updates, const at::Tensor& u, const at::Tensor& v);
   at::Tensor start_times(const at::Tensor& x, bool transposed) const;
-  at::Tensor times(const at::Tensor& start, const at::Tensor& left, const at::Tensor& right,
+  at::Tensor times(const at::Tensor& first, const at::Tensor& left, const at::Tensor& right,
                    const at::Tensor& x) const;
 
   std::int64_t batch_;
