@@ -3,8 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
-#include <utility>
-
 #include "core/check.h"
 #include "stillpoint/root/monotone.h"
 
