@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "stillpoint/nn/residual_conv.h"
+#include "stillpoint/root/jacobian_norm.h"
 
 namespace stillpoint::app {
 namespace {
@@ -12,25 +12,33 @@ constexpr std::int64_t kFine = 24, kCoarse = 48;
 
 }  // namespace
 
-ConvNetwork::ConvNetwork(const FixedPointOptions& options)
-    : encoder_(register_module(
+ConvNetwork::ConvNetwork(double gamma, const FixedPointOptions& options)
+    : gamma_(gamma),
+      encoder_(register_module(
           "encoder", torch::nn::Conv2d(torch::nn::Conv2dOptions(1, kChannels, 3).padding(1).bias(false)))),
       norm_before_(register_module("norm_before", torch::nn::BatchNorm2d(kChannels))),
-      equilibrium_(register_module(
-          "equilibrium", nn::FixedPoint(torch::nn::AnyModule(nn::ResidualConv(nn::ResidualConvOptions{
-                                            .channels = kChannels, .inner = 64, .groups = 8})),
-                                        options))),
+      cell_(nn::ResidualConvOptions{.channels = kChannels, .inner = 64, .groups = 8}),
+      equilibrium_(register_module("equilibrium", nn::FixedPoint(torch::nn::AnyModule(cell_), options))),
       norm_after_(register_module("norm_after", torch::nn::BatchNorm2d(kChannels))),
       decoder_(register_module("decoder", torch::nn::Linear(kChannels * 4 * 4, 10))) {}
 
 at::Tensor ConvNetwork::forward(const at::Tensor& images) {
-  const auto x = norm_before_(encoder_(images.view({-1, 1, 28, 28})));
-  const auto z = norm_after_(equilibrium_(x));
-  return decoder_(torch::avg_pool2d(z, 7).flatten(1));
+  injected_ = norm_before_(encoder_(images.view({-1, 1, 28, 28})));
+  const auto z = equilibrium_(injected_);
+  z_ = z.detach();
+  return decoder_(torch::avg_pool2d(norm_after_(z), 7).flatten(1));
 }
 
-MultiscaleNetwork::MultiscaleNetwork(const FixedPointOptions& options)
-    : encoder_(register_module(
+at::Tensor ConvNetwork::penalty() {
+  if (gamma_ == 0) {
+    return {};
+  }
+  return gamma_ * jacobian_norm([this](const at::Tensor& z) { return cell_(z, injected_); }, z_).mean();
+}
+
+MultiscaleNetwork::MultiscaleNetwork(double gamma, const FixedPointOptions& options)
+    : gamma_(gamma),
+      encoder_(register_module(
           "encoder",
           torch::nn::Conv2d(torch::nn::Conv2dOptions(1, kFine, 3).padding(1).stride(2).bias(false)))),
       norm_before_(register_module("norm_before", torch::nn::BatchNorm2d(kFine))),
@@ -42,11 +50,22 @@ MultiscaleNetwork::MultiscaleNetwork(const FixedPointOptions& options)
       decoder_(register_module("decoder", torch::nn::Linear((kFine + kCoarse) * 2 * 2, 10))) {}
 
 at::Tensor MultiscaleNetwork::forward(const at::Tensor& images) {
-  const auto z = equilibrium_(norm_before_(encoder_(images.view({-1, 1, 28, 28}))).relu());
+  features_ = norm_before_(encoder_(images.view({-1, 1, 28, 28}))).relu();
+  const auto z = equilibrium_(features_);
+  z_ = {z[0].detach(), z[1].detach()};
   const auto regions = [](const at::Tensor& features) {
     return torch::adaptive_avg_pool2d(features, {2, 2}).flatten(1);
   };
   return decoder_(torch::cat({regions(norm_fine_(z[0])), regions(norm_coarse_(z[1]))}, 1));
+}
+
+at::Tensor MultiscaleNetwork::penalty() {
+  if (gamma_ == 0) {
+    return {};
+  }
+  const auto injected = equilibrium_->inject(features_);
+  const auto map = [&](const std::vector<at::Tensor>& z) { return equilibrium_->cell(z, injected); };
+  return gamma_ * jacobian_norm(map, z_).mean();
 }
 
 }  // namespace stillpoint::app

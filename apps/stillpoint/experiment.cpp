@@ -134,7 +134,8 @@ Experiment conv_experiment() {
           .load = load_images,
           .data = kFashion,
           .recipe = adam(100, cosine),
-          .variants = {variant_of<ConvNetwork>("anderson-implicit", solve_briefly())},
+          .variants = {variant_of<ConvNetwork>("gamma-0", 0.0, solve_briefly()),
+                       variant_of<ConvNetwork>("gamma-2", 2.0, solve_briefly())},
           .reference = exactly(Anderson{}),
           .measured = 10};
 }
@@ -147,7 +148,8 @@ Experiment multiscale_experiment() {
       .load = load_images,
       .data = kFashion,
       .recipe = adam(100, cosine),
-      .variants = {variant_of<MultiscaleNetwork>("anderson-implicit", solve_briefly())},
+      .variants = {variant_of<MultiscaleNetwork>("gamma-0", 0.0, solve_briefly()),
+                   variant_of<MultiscaleNetwork>("gamma-2", 2.0, solve_briefly())},
       .reference = exactly(Anderson{}),
       .measured = 10};
 }

@@ -5,8 +5,10 @@
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/rows.h"
 #include "linear/vectors.h"
@@ -15,15 +17,27 @@
 namespace stillpoint {
 namespace {
 
-// The Krylov bases of all samples: vector j of every sample is the contiguous tensor basis[j], `[B, N]`.
+constexpr std::int64_t kBlock = 8;  // vectors of a basis that are allocated together
+
+// Reorthogonalized where less than this part of a vector is left.
+constexpr double kCancellation = 0.5;
+
+// The Krylov bases of all samples: vector j of every sample is contiguous, `[B, N]`. Memory grows with the
+// basis, a block at a time.
 class KrylovBases {
  public:
-  KrylovBases(const at::Tensor& like, std::int64_t size)
-      : batch_(like.size(0)), width_(detail::row_width(like)), shape_(like.sizes().vec()) {
-    vectors_ = at::empty({size + 1, batch_, width_}, like.options());
-  }
+  explicit KrylovBases(const at::Tensor& like)
+      : batch_(like.size(0)),
+        width_(detail::row_width(like)),
+        shape_(like.sizes().vec()),
+        options_(like.options()) {}
 
-  at::Tensor vector(std::int64_t j) const { return vectors_.select(0, j).view(shape_); }
+  at::Tensor vector(std::int64_t j) {
+    if (j / kBlock == static_cast<std::int64_t>(blocks_.size())) {
+      blocks_.push_back(at::empty({kBlock, batch_, width_}, options_));
+    }
+    return blocks_[j / kBlock].select(0, j % kBlock).view(shape_);
+  }
 
   /// Sets vector 0 of each sample to r / length, or to zero where the length is zero.
   void start(const at::Tensor& r, const std::vector<double>& length) {
@@ -40,18 +54,18 @@ class KrylovBases {
   /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with
   /// the norm last, go to h[b · stride …].
   void append(const at::Tensor& w, std::int64_t k, double* h, std::int64_t stride) {
-    vectors_.select(0, k + 1).copy_(w.reshape({batch_, width_}));
-    if (detail::has_row_kernels(vectors_)) {
-      AT_DISPATCH_FLOATING_TYPES(vectors_.scalar_type(), "gmres",
-                                 [&] { append_rows<scalar_t>(k, h, stride); });
+    at::Tensor next = vector(k + 1).copy_(w).view({batch_, width_});
+    if (detail::has_row_kernels(next)) {
+      AT_DISPATCH_FLOATING_TYPES(next.scalar_type(), "gmres",
+                                 [&] { append_rows<scalar_t>(next, k, h, stride); });
     } else {
-      append_batch(k, h, stride);
+      append_batch(next, k, h, stride);
     }
   }
 
   /// x + Σ_j y[b · stride + j] · vector j
   at::Tensor combine(const at::Tensor& x, const std::vector<double>& y, std::int64_t count,
-                     std::int64_t stride) const {
+                     std::int64_t stride) {
     at::Tensor result = x.clone();
     for (std::int64_t j = 0; j < count; ++j) {
       std::vector<double> coefficient(batch_);
@@ -62,44 +76,67 @@ class KrylovBases {
   }
 
  private:
+  /// Vectors in block `i` of a basis of `size` vectors.
+  static std::int64_t block_size(std::size_t i, std::int64_t size) {
+    return std::min(kBlock, size - static_cast<std::int64_t>(i) * kBlock);
+  }
+
   template <class T>
-  void append_rows(std::int64_t k, double* h, std::int64_t stride) {
+  void append_rows(const at::Tensor& next, std::int64_t k, double* h, std::int64_t stride) {
     const auto& kernels = detail::row_kernels<T>();
-    const std::int64_t next = batch_ * width_;
-    std::vector<double> dots(k + 1);
     for (std::int64_t b = 0; b < batch_; ++b) {
-      const T* basis = vectors_.data_ptr<T>() + b * width_;
-      T* w = vectors_.data_ptr<T>() + (k + 1) * next + b * width_;
+      T* w = next.data_ptr<T>() + b * width_;
       double* column = h + b * stride;
       std::fill_n(column, k + 1, 0.0);
-      for (int pass = 0; pass < 2; ++pass) {
-        kernels.dots(basis, next, k + 1, w, width_, dots.data());
-        for (std::int64_t j = 0; j <= k; ++j) {
-          column[j] += dots[j];
-          dots[j] = -dots[j];
-        }
-        kernels.combine(basis, next, k + 1, dots.data(), width_, w, w);
-      }
-      double square = 0.0;
-      kernels.dots(w, width_, 1, w, width_, &square);
-      column[k + 1] = std::sqrt(square);
+      const double square = orthogonalize(w, b, k + 1, column);
+      const double before = std::inner_product(column, column + k + 1, column, square);
+      column[k + 1] = std::sqrt(
+          square < kCancellation * kCancellation * before ? orthogonalize(w, b, k + 1, column) : square);
       const double inverse = column[k + 1] > 0.0 ? 1.0 / column[k + 1] : 1.0;
       kernels.combine(w, width_, 1, &inverse, width_, nullptr, w);
     }
   }
 
-  void append_batch(std::int64_t k, double* h, std::int64_t stride) {
-    const at::Tensor basis = vectors_.narrow(0, 0, k + 1).transpose(0, 1);  // [B, k + 1, N]
-    at::Tensor w = vectors_.select(0, k + 1);
-    at::Tensor sums = at::zeros({batch_, k + 1}, w.options());
+  /// Takes from w its part along `size` vectors of sample b, whose coefficients are added to `column`. The
+  /// square of what is left.
+  template <class T>
+  double orthogonalize(T* w, std::int64_t b, std::int64_t size, double* column) const {
+    const auto& kernels = detail::row_kernels<T>();
+    const std::int64_t next = batch_ * width_;
+    std::array<double, kBlock> dots{};
+    for (std::size_t i = 0; i < blocks_.size() && block_size(i, size) > 0; ++i) {
+      const T* basis = blocks_[i].data_ptr<T>() + b * width_;
+      const std::int64_t count = block_size(i, size);
+      kernels.dots(basis, next, count, w, width_, dots.data());
+      for (std::int64_t j = 0; j < count; ++j) {
+        *column++ += dots[j];
+        dots[j] = -dots[j];
+      }
+      kernels.combine(basis, next, count, dots.data(), width_, w, w);
+    }
+    double square = 0.0;
+    kernels.dots(w, width_, 1, w, width_, &square);
+    return square;
+  }
+
+  void append_batch(at::Tensor& w, std::int64_t k, double* h, std::int64_t stride) {
+    std::vector<at::Tensor> columns;
     for (int pass = 0; pass < 2; ++pass) {
-      const at::Tensor dots = at::bmm(basis, w.unsqueeze(2));  // [B, k + 1, 1]
-      sums.add_(dots.squeeze(2));
-      w.sub_(at::bmm(dots.transpose(1, 2), basis).squeeze(1));
+      for (std::size_t i = 0; i < blocks_.size() && block_size(i, k + 1) > 0; ++i) {
+        const at::Tensor basis = blocks_[i].narrow(0, 0, block_size(i, k + 1)).transpose(0, 1);
+        const at::Tensor dots = at::bmm(basis, w.unsqueeze(2));  // [B, vectors, 1]
+        w.sub_(at::bmm(dots.transpose(1, 2), basis).squeeze(1));
+        if (pass == 0) {
+          columns.push_back(dots.squeeze(2));
+        } else {
+          columns[i].add_(dots.squeeze(2));
+        }
+      }
     }
     const at::Tensor length = w.square().sum(1, true).sqrt();
     w.mul_(detail::quotient_or_zero(at::ones_like(length), length));
-    const std::vector<double> column = detail::to_host(at::cat({sums, length}, 1));
+    columns.push_back(length);
+    const std::vector<double> column = detail::to_host(at::cat(columns, 1));
     for (std::int64_t b = 0; b < batch_; ++b) {
       std::copy_n(column.begin() + b * (k + 2), k + 2, h + b * stride);
     }
@@ -108,7 +145,8 @@ class KrylovBases {
   std::int64_t batch_;
   std::int64_t width_;
   std::vector<int64_t> shape_;
-  at::Tensor vectors_;
+  at::TensorOptions options_;
+  std::vector<at::Tensor> blocks_;
 };
 
 // The least-squares problem of one sample: its Hessenberg matrix, made triangular by Givens rotations as it
@@ -217,7 +255,7 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
   auto [x, r] = detail::start_from(a, b, x0, stats);
   const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
   const std::int64_t stride = size + 1;
-  KrylovBases bases(b, size);
+  KrylovBases bases(b);
   std::int64_t done = 0;
   while (true) {
     norms.residual = detail::row_norms(r, tolerance.norm);

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/rows.h"
 #include "stillpoint/autograd/tape.h"
+#include "stillpoint/core/packing.h"
 #include "stillpoint/root/checked_map.h"
 
 namespace stillpoint {
@@ -33,6 +34,12 @@ at::Tensor jacobian_norm(const Map& f, const at::Tensor& z, std::int64_t probes)
     sum = sum + pulled.reshape({batch, width}).square().sum(1);
   }
   return sum;
+}
+
+at::Tensor jacobian_norm(const TupleMap& f, const std::vector<at::Tensor>& z, std::int64_t probes) {
+  TORCH_CHECK(f != nullptr, "f: expected a map, got an empty function");
+  const Packing packing(z);
+  return jacobian_norm(packing.pack(f), packing.pack(z), probes);
 }
 
 }  // namespace stillpoint

@@ -11,6 +11,7 @@
 
 #include "core/check.h"
 #include "core/rows.h"
+#include "stillpoint/core/packing.h"
 #include "stillpoint/root/checked_map.h"
 
 namespace stillpoint {
@@ -235,6 +236,13 @@ std::vector<double> spectral_radius(const Map& f, const at::Tensor& z, const Spe
   }
   report_failure(stats, options.on_failure);
   return radii;
+}
+
+std::vector<double> spectral_radius(const TupleMap& f, const std::vector<at::Tensor>& z,
+                                    const SpectralRadiusOptions& options) {
+  TORCH_CHECK(f != nullptr, "f: expected a map, got an empty function");
+  const Packing packing(z);
+  return spectral_radius(packing.pack(f), packing.pack(z), options);
 }
 
 }  // namespace stillpoint

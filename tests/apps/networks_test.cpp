@@ -167,7 +167,7 @@ TEST(Experiments, AreFoundByName) {
             (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq",
                                       "transformer", "jacobian-toy"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
-  expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "anderson-implicit"});
+  expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-2"});
 }
 
 TEST(Tasks, AreScoredAsTheySay) {

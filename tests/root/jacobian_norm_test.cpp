@@ -167,6 +167,22 @@ TEST(JacobianNorm, TakesStatesOfAnyShapeAndDtype) {
   EXPECT_TRUE(close(seeded_norm(cell, transposed, 2, 1), seeded_norm(cell, z, 2, 1), 1e-14));
 }
 
+TEST(JacobianNorm, OfATupleIsThatOfThePackedState) {
+  torch::manual_seed(8);
+  const TanhCell cell;
+  const std::vector<Tensor> z{normal({3, 1}), normal({3, 3})};
+  const TupleMap split = [&](const std::vector<Tensor>& parts) {
+    return cell(torch::cat({parts[0], parts[1]}, 1)).split_with_sizes({1, 3}, 1);
+  };
+  torch::manual_seed(2);
+  const Tensor norm = jacobian_norm(split, z, 2);
+  const Tensor expected = seeded_norm(cell, torch::cat({z[0], z[1]}, 1), 2, 2);
+  EXPECT_TRUE(close(norm, expected, 1e-14));
+  EXPECT_TRUE(close(torch::autograd::grad({norm.sum()}, {cell.w})[0],
+                    torch::autograd::grad({expected.sum()}, {cell.w})[0], 1e-13));
+  expect_error([&] { jacobian_norm(TupleMap(), z); }, "f");
+}
+
 TEST(JacobianNorm, IsConstantWhereNothingAsksForGradients) {
   TanhCell cell;
   const Tensor z = normal({3, 4}), norm = seeded_norm(cell, z, 1, 1);

@@ -163,6 +163,17 @@ TEST(SpectralRadius, TakesStatesOfAnyShapeAndLeavesTheGeneratorsAlone) {
   for (const double radius : spectral_radius(half, zeros({2}))) EXPECT_NEAR(radius, 0.5, 1e-14);
 }
 
+TEST(SpectralRadius, TakesTuples) {
+  // (p, q) ↦ (0.8 q, 0.5 p): eigenvalues ± √0.4.
+  const TupleMap swap = [](const std::vector<Tensor>& z) {
+    return std::vector<Tensor>{0.8 * z[1].view({2, 3}), 0.5 * z[0].view({2, 3, 1})};
+  };
+  const auto radii = spectral_radius(swap, {zeros({2, 3}), zeros({2, 3, 1})});
+  ASSERT_EQ(radii.size(), 2u);
+  for (const double radius : radii) EXPECT_NEAR(radius, std::sqrt(0.4), 1e-4);
+  expect_error([] { spectral_radius(TupleMap(), {zeros({2, 3})}); }, "f");
+}
+
 TEST(SpectralRadius, RefusesMisuse) {
   const Map half = [](const Tensor& z) { return 0.5 * z; };
   const Tensor z = zeros({2, 3});

@@ -5,8 +5,10 @@
 namespace stillpoint {
 
 /// Restarted generalized minimal residual method, for any operator. One product an iteration and one a
-/// restart, and memory for `restart` + 1 vectors. Gram–Schmidt is done twice, so the basis stays orthogonal
-/// to rounding. (Saad, Schultz 1986; Giraud, Langou, Rozložník 2005 on twice being enough.)
+/// restart, and memory for as many vectors as a cycle has products, eight at a time, at most `restart` + 1.
+/// Gram–Schmidt is repeated where it cancels more than half of a vector, so the basis stays orthogonal nearly
+/// to rounding. (Saad, Schultz 1986; Daniel, Gragg, Kaufman, Stewart 1976; Giraud, Langou, Rozložník 2005 on
+/// twice being enough.)
 struct Gmres {
   std::int64_t restart = 30;          ///< ≥ 1: size of the basis; at most the width of a sample is used
   std::int64_t max_iterations = 300;  ///< ≥ 0; products in the basis, over all restarts

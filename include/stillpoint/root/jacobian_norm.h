@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "stillpoint/core/map.h"
 
@@ -28,5 +29,8 @@ namespace stillpoint {
 /// `probes` is below 1, or f changes shape, dtype or device. Cost: one recorded evaluation and `probes`
 /// products, recorded if gradients are on.
 at::Tensor jacobian_norm(const Map& f, const at::Tensor& z, std::int64_t probes = 1);
+
+/// The same for a state of several tensors `[B, …]`, with N the numbers of a sample in all of them.
+at::Tensor jacobian_norm(const TupleMap& f, const std::vector<at::Tensor>& z, std::int64_t probes = 1);
 
 }  // namespace stillpoint

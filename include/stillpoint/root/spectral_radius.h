@@ -35,4 +35,8 @@ struct SpectralRadiusOptions {
 std::vector<double> spectral_radius(const Map& f, const at::Tensor& z,
                                     const SpectralRadiusOptions& options = {});
 
+/// The same for a state of several tensors `[B, …]`.
+std::vector<double> spectral_radius(const TupleMap& f, const std::vector<at::Tensor>& z,
+                                    const SpectralRadiusOptions& options = {});
+
 }  // namespace stillpoint
