@@ -54,7 +54,8 @@ bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
 
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
-  const std::vector<double>& measured = measure(z, norms);
+  const std::vector<double>& measured =
+      criterion_ == Criterion::Residual ? norms.residual : step_lengths(z, norms);
   const at::Tensor shown = observer_ ? z : at::Tensor();
   if (advances_together(norms, measured)) {
     residual_ = norms.residual;
@@ -67,9 +68,8 @@ bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   return goes_on();
 }
 
-// What the tolerance is compared with. A sample that has not moved is at infinity, if it is not at its goal.
-const std::vector<double>& Monitor::measure(const at::Tensor& z, const RowNorms& norms) {
-  if (criterion_ == Criterion::Residual) return norms.residual;
+// A sample that has not moved is at infinity, if it is not at its goal.
+const std::vector<double>& Monitor::step_lengths(const at::Tensor& z, const RowNorms& norms) {
   distance_.assign(running_.size(), 0.0);
   if (previous_.defined()) distance_ = detail::row_norms(z - previous_, tolerance_.norm);
   for (std::size_t b = 0; b < distance_.size(); ++b) {

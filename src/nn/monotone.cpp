@@ -70,7 +70,7 @@ Map convolutional_resolvent(const at::Tensor& kernel, const at::Tensor& bias, do
                            .flatten(0, 1);
   const at::Tensor inverse = at::linalg_inv((1.0 + step) * at::eye(w.size(1), w.options()) - step * w);
   return [=](const at::Tensor& v) {
-    const at::Tensor spectrum = at::fft_rfft2(v + step * bias);  // [B, C, H, W / 2 + 1]
+    const at::Tensor spectrum = at::fft_rfft2(at::add(v, bias, step));  // [B, C, H, W / 2 + 1]
     const at::Tensor solved = at::bmm(inverse, spectrum.flatten(2).permute({2, 1, 0}));
     return at::fft_irfft2(solved.permute({2, 1, 0}).reshape(spectrum.sizes()), at::IntArrayRef{height, width})
         .contiguous();
@@ -125,7 +125,8 @@ MonotoneMap MonotoneLinearImpl::map_of(const at::Tensor& injected) const {
           .activation = activation_of(options),
           .resolvent = [=](double step) -> Map {
             const at::Tensor inverse = at::linalg_inv((1.0 + step) * identity - step * w).t();
-            return [=](const at::Tensor& v) { return (v + step * injected).mm(inverse); };
+            const at::Tensor offset = step * injected.mm(inverse);
+            return [=](const at::Tensor& v) { return at::addmm(offset, v, inverse); };
           },
           .scale = [=] { return geometric_mean(identity - w); }};
 }

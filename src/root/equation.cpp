@@ -14,8 +14,9 @@ namespace stillpoint {
 
 at::Tensor FixedPointProblem::solve() const {
   const at::NoGradGuard no_grad;
-  solver.solve(solver_map, z0.detach(), monitor);
-  return monitor.best();
+  solver.solve(solver_map, z0.requires_grad() ? z0.detach() : z0, monitor);
+  at::Tensor best = monitor.best();
+  return best.is_same(z0) ? best.detach() : best;  // the caller's handle stays the caller's
 }
 
 namespace {

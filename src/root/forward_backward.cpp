@@ -6,6 +6,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -53,7 +54,20 @@ class SplittingSteps {
   std::vector<int> since_best_;
 };
 
-// z − α F(z) for F(z) = z − W z − b, of rows `[B, N]`, with the steps chosen on the way.
+// For one row: the changes of z and of F(z) = z − W z − b since the last iteration, whose place both take.
+template <class T>
+void advance(std::int64_t width, const T* __restrict z, const T* __restrict affine, T* __restrict last_z,
+             T* __restrict last_forward, T* __restrict dz, T* __restrict df) {
+  for (std::int64_t i = 0; i < width; ++i) {
+    const T forward = z[i] - affine[i];
+    dz[i] = z[i] - last_z[i];
+    df[i] = forward - last_forward[i];
+    last_z[i] = z[i];
+    last_forward[i] = forward;
+  }
+}
+
+// z − α F(z) of rows `[B, N]`, with the steps chosen on the way.
 class ForwardStep {
  public:
   ForwardStep(const at::Tensor& z0, std::optional<double> fixed)
@@ -73,31 +87,22 @@ class ForwardStep {
   void take_rows(const at::Tensor& z, const at::Tensor& affine, const std::vector<double>& residual,
                  const Monitor& monitor, at::Tensor& next) {
     const std::int64_t width = z.size(1);
-    const T* here = z.data_ptr<T>();
-    const T* affine_row = affine.data_ptr<T>();
-    T* last = z_.data_ptr<T>();
-    T* forward = forward_.data_ptr<T>();
-    T* out = next.data_ptr<T>();
-    const auto next_row = [&] {
-      for (auto* row : {&here, &affine_row}) *row += width;
-      for (auto* row : {&last, &forward, &out}) *row += width;
-    };
-    for (std::int64_t b = 0; b < z.size(0); ++b, next_row()) {
+    std::vector<T> change(2 * width);
+    for (std::int64_t b = 0; b < z.size(0); ++b) {
+      const auto row = [&](const at::Tensor& t) { return t.data_ptr<T>() + b * width; };
+      const T* here = row(z);
+      T* out = row(next);
       if (!monitor.running(b)) {
         std::copy_n(here, width, out);
         continue;
       }
-      double dz_df = 0.0;
-      double df_df = 0.0;
-      for (std::int64_t i = 0; i < width; ++i) {
-        const T now = here[i] - affine_row[i];
-        const double df = now - forward[i];
-        dz_df += (here[i] - last[i]) * df;
-        df_df += df * df;
-        last[i] = here[i];
-        forward[i] = now;
-      }
-      steps_.update(b, residual[b], dz_df, df_df);
+      T* dz = change.data();
+      T* df = dz + width;
+      T* forward = row(forward_);
+      advance(width, here, row(affine), row(z_), forward, dz, df);
+      std::array<double, 2> products{};
+      detail::row_kernels<T>().dots(dz, width, 2, df, width, products.data());
+      steps_.update(b, residual[b], products[0], products[1]);
       const T step = static_cast<T>(steps_[b]);
       for (std::int64_t i = 0; i < width; ++i) out[i] = here[i] - step * forward[i];
     }

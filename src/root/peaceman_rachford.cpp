@@ -1,9 +1,9 @@
 #include "stillpoint/root/peaceman_rachford.h"
 
-#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include "core/check.h"
+#include "core/rows.h"
 #include "stillpoint/root/monotone.h"
 
 namespace stillpoint {
@@ -16,13 +16,14 @@ void PeacemanRachford::solve(const CheckedMap& f, const at::Tensor& z0, Monitor&
   const double scale = step || !parts.scale ? 1.0 : parts.scale();
   TORCH_CHECK(scale > 0.0, "f: expected MonotoneMap.scale() > 0, got ", scale);
   const Map resolvent = parts.resolvent(step.value_or(1.0 / scale));
+  detail::Recycler recycler;
   at::Tensor z = z0;
   at::Tensor u = z0;
   while (monitor.update(z, f(z))) {
-    const at::Tensor reflected = 2 * z - u;
+    const at::Tensor reflected = detail::damp(u, z, 2.0, recycler);  // 2 z − u
     const at::Tensor resolved = resolvent(reflected);
     detail::check_like("MonotoneMap.resolvent", resolved, z);
-    u = 2 * resolved - reflected;
+    u = detail::damp(reflected, resolved.contiguous(), 2.0, recycler);
     z = parts.activation(u).contiguous();
   }
 }

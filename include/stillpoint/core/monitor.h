@@ -102,7 +102,7 @@ class Monitor {
   bool stalls(std::size_t sample) const;
   bool time_is_over() const { return deadline_ && std::chrono::steady_clock::now() >= *deadline_; }
   bool goes_on() const { return running_count_ > 0 && steps_ < max_iterations_ && !time_is_over(); }
-  const std::vector<double>& measure(const at::Tensor& z, const RowNorms& norms);
+  const std::vector<double>& step_lengths(const at::Tensor& z, const RowNorms& norms);
   void take_in(at::Tensor z, const RowNorms& norms, const std::vector<double>& measured);
   void show(const at::Tensor& z, const RowNorms& norms) const;
   void keep_best(at::Tensor z, std::int64_t improvements);
