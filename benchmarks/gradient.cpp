@@ -33,8 +33,8 @@ struct LayerWithGradients {
 };
 
 /// As many steps forward, and as many backward, as plain autograd records and walks.
-sp::FixedPointOptions same_iterations() {
-  return {.solver = sp::Picard{},
+sp::FixedPointOptions same_iterations(const sp::FixedPointSolver& solver) {
+  return {.solver = solver,
           .gradient = sp::ImplicitGradient{.linear_solver = sp::Neumann{.max_iterations = kIterations},
                                            .tolerance = {.relative = 0, .absolute = 0}},
           .tolerance = {.relative = 0, .absolute = 0},
@@ -62,7 +62,14 @@ void gradient(Table& table) {
   table.heading("Forward and backward: implicit / unrolled autograd, the same iterations (width x batch)");
   for (const auto& cell : all) {
     const double limit = cell.width == 100 && cell.batch == 100 ? 0.80 : 0.75;
-    table.row(cell.size(), implicit_ratio(cell, same_iterations(), kIterations), limit);
+    table.row(cell.size(), implicit_ratio(cell, same_iterations(sp::Picard{}), kIterations), limit);
+  }
+  for (const sp::FixedPointSolver& solver :
+       {sp::FixedPointSolver(sp::Anderson{}), sp::FixedPointSolver(sp::Broyden{})}) {
+    table.heading("The same with " + solver.name() + " forward / Picard's iteration unrolled");
+    for (const auto& cell : all) {
+      table.row(cell.size(), implicit_ratio(cell, same_iterations(solver), kIterations));
+    }
   }
   table.heading("Forward and backward: default options / unrolled autograd, both to the default tolerance");
   for (const auto& cell : all) {

@@ -49,4 +49,6 @@ void running_samples(Table& table) {
   table.heading("Finished samples left out / the whole batch, one sample in ten slow (256 x 100)");
   measure(table, sp::Picard{});
   measure(table, sp::Anderson{});
+  measure(table, sp::Broyden{});
+  measure(table, sp::NewtonKrylov{});
 }

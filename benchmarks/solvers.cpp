@@ -20,9 +20,39 @@ void compare(Table& table, const Cell& f, const sp::FixedPointSolver& solver) {
             time_ratio([&] { solve(solver); }, [&] { solve(sp::Picard{}); }));
 }
 
+/// The time of a solve of `steps` iterations ÷ that of as many bare evaluations.
+void cost_of_a_step(Table& table, const Cell& f, const sp::FixedPointSolver& solver, std::int64_t steps) {
+  const torch::NoGradGuard no_grad;
+  const sp::Map map = [&f](const torch::Tensor& z) { return f(z); };
+  const sp::FixedPointOptions options{.solver = solver,
+                                      .tolerance = {.relative = 0, .absolute = 0},
+                                      .max_iterations = steps,
+                                      .on_failure = sp::OnFailure::Ignore};
+  const auto start = f.start();
+  table.row(f.size() + " " + solver.name(), time_ratio([&] { sp::fixed_point(map, start, options); },
+                                                       [&] {
+                                                         for (std::int64_t i = 0; i < steps; ++i) {
+                                                           map(start);
+                                                         }
+                                                       }));
+}
+
 }  // namespace
 
 void solvers(Table& table) {
+  table.heading("An iteration / a bare evaluation of f (width x batch)");
+  for (const auto& f : cells({{100, 100}, {512, 100}, {100, 1}, {512, 1}, {16, 1}})) {
+    for (const auto& solver :
+         std::vector<sp::FixedPointSolver>{sp::Picard{}, sp::Anderson{}, sp::Broyden{}, sp::Auto{}}) {
+      cost_of_a_step(table, f, solver, 50);
+    }
+    // So few that none gets to the limits of rounding, where steps are halved.
+    for (const auto& solver : std::vector<sp::FixedPointSolver>{sp::NewtonKrylov{}, sp::Newton{}, sp::Chord{},
+                                                                sp::Dogleg{}, sp::PseudoTransient{}}) {
+      cost_of_a_step(table, f, solver, 3);
+    }
+  }
+
   table.heading("Time to the default tolerance / Picard's, and evaluations (width x batch)");
   const std::vector<sp::FixedPointSolver> all{sp::Anderson{}, sp::Broyden{}, sp::NewtonKrylov{}, sp::Newton{},
                                               sp::Chord{},    sp::Dogleg{},  sp::Auto{}};

@@ -48,8 +48,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
     r = detail::select_rows(accepted, trial_r, r);
     if (!monitor.update(here.z().view(shape), here.norms())) break;
     if (std::ranges::count(refresh, 1) > 0) {
-      const at::Tensor there = detail::inverse_jacobian(Linearization(f, here.z().view(shape)));
-      inverse = detail::select_rows(refresh, there, inverse);
+      detail::renew_inverse(Linearization(f, here.z().view(shape)), refresh, inverse);
     }
   }
   if (monitor.inverse_wanted()) detail::leave_inverse(monitor, inverse);

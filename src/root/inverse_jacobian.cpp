@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "core/rows.h"
+
 namespace stillpoint {
 
 at::Tensor detail::inverse_or_identity(const at::Tensor& matrix) {
@@ -12,6 +14,12 @@ at::Tensor detail::inverse_or_identity(const at::Tensor& matrix) {
 }
 
 at::Tensor detail::inverse_jacobian(const Linearization& here) { return inverse_or_identity(here.dense()); }
+
+void detail::renew_inverse(const Linearization& here, const std::vector<std::uint8_t>& marked,
+                           at::Tensor& inverse) {
+  const at::Tensor rows = to_mask(marked, inverse).flatten().nonzero().flatten();
+  inverse.index_copy_(0, rows, inverse_or_identity(here.dense().index_select(0, rows)));
+}
 
 void detail::leave_inverse(Monitor& monitor, const at::Tensor& inverse) {
   monitor.leave_inverse([transposed = inverse.transpose(1, 2)](const at::Tensor& u) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "stillpoint/core/monitor.h"
 #include "stillpoint/root/linearization.h"
 
@@ -10,6 +13,9 @@ at::Tensor inverse_or_identity(const at::Tensor& matrix);
 
 /// The inverse of A = −∂r/∂z for each sample, `[B, N, N]`; the identity where A is singular.
 at::Tensor inverse_jacobian(const Linearization& here);
+
+/// Replaces the inverses of the marked samples by those at `here`.
+void renew_inverse(const Linearization& here, const std::vector<std::uint8_t>& marked, at::Tensor& inverse);
 
 /// Leaves an inverse of A, `[B, N, N]`, with the monitor.
 void leave_inverse(Monitor& monitor, const at::Tensor& inverse);
