@@ -132,19 +132,23 @@ TEST(GradientError, IsThatOfTheTolerance) {
 }
 
 TEST(Networks, PenaltyIsTheJacobians) {
-  const auto& toy = experiment("jacobian-toy");
-  const auto inputs = sample_inputs(toy, 5);
-  const auto penalty = [&](const char* name) {
+  const auto penalty = [&](const char* model, const char* variant) {
+    const auto& each = experiment(model);
+    const auto inputs = sample_inputs(each, 5);
     torch::manual_seed(3);
-    const auto network = toy.variant(name).make();
+    const auto network = each.variant(variant).make();
     network->forward(inputs);
     torch::manual_seed(4);
     return network->penalty();
   };
-  EXPECT_FALSE(penalty("gamma-0").defined());
-  EXPECT_GT(penalty("gamma-2").item<double>(), 0.0);
-  EXPECT_NEAR(penalty("gamma-4").item<double>(), 2 * penalty("gamma-2").item<double>(), 1e-6);
-  EXPECT_TRUE(penalty("gamma-2").requires_grad());
+  for (const char* model : {"jacobian-toy", "conv-deq", "mdeq"}) {
+    SCOPED_TRACE(model);
+    EXPECT_FALSE(penalty(model, "gamma-0").defined());
+    EXPECT_GT(penalty(model, "gamma-2").item<double>(), 0.0);
+    EXPECT_TRUE(penalty(model, "gamma-2").requires_grad());
+  }
+  EXPECT_NEAR(penalty("jacobian-toy", "gamma-4").item<double>(),
+              2 * penalty("jacobian-toy", "gamma-2").item<double>(), 1e-6);
 }
 
 TEST(Networks, CopyWeightsAndBuffers) {
