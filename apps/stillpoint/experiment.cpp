@@ -149,7 +149,7 @@ Experiment multiscale_experiment() {
       .data = kFashion,
       .recipe = adam(100, cosine),
       .variants = {variant_of<MultiscaleNetwork>("gamma-0", 0.0, solve_briefly()),
-                   variant_of<MultiscaleNetwork>("gamma-2", 2.0, solve_briefly())},
+                   variant_of<MultiscaleNetwork>("gamma-0.5", 0.5, solve_briefly())},
       .reference = exactly(Anderson{}),
       .measured = 10};
 }

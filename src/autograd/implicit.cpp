@@ -8,8 +8,10 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <cmath>
+#include <optional>
 #include <utility>
 
+#include "autograd/evaluation.h"
 #include "autograd/graph_task.h"
 #include "core/check.h"
 #include "core/rows.h"
@@ -22,18 +24,6 @@ using torch::autograd::edge_list;
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
-
-// The second evaluation of f must have captured what the first one did, or gradients would go astray. Nodes
-// that f makes itself are new each time; their kind must agree.
-void check_same_captures(const edge_list& now, const edge_list& then) {
-  bool same = now.size() == then.size();
-  for (std::size_t i = 0; same && i < now.size(); ++i) {
-    same = now[i] == then[i] || now[i].function->name() == then[i].function->name();
-  }
-  TORCH_CHECK(same,
-              "f: expected it to capture the same tensors each time it is evaluated; the evaluation in the "
-              "backward pass captured others than the one in the forward pass");
-}
 
 // What a product written by hand or an estimate led to, held against the equation of the recorded product.
 // Twice the tolerance leaves room for the rounding in which the two products differ.
@@ -66,6 +56,7 @@ struct ImplicitNode : Node {
   ImplicitRule rule;
   std::shared_ptr<Stats> stats;
   std::shared_ptr<Tape> tape;  // of f at z; serves the first-order backward pass
+  std::optional<detail::Evaluation> evaluation;
   SavedVariable z;
 
   std::string name() const override { return "StillpointImplicit"; }
@@ -73,6 +64,7 @@ struct ImplicitNode : Node {
   void release_variables() override {
     z.reset_data();
     tape = nullptr;
+    evaluation.reset();
     f = nullptr;
     rule = {};
   }
@@ -116,7 +108,7 @@ struct ImplicitNode : Node {
     if (!at::GradMode::is_enabled()) return tape->pull_back(u);
 
     const auto connected = std::make_shared<Tape>(f, at_z, Tape::Input::Connected);
-    check_same_captures(connected->captured(), tape->captured());
+    evaluation->expect_same(*connected);
     if (!stats->backward) stats->backward = std::make_shared<Stats>();
     ImplicitRule same = rule;
     same.transposed_jacobian = nullptr;  // these know the first-order system alone
@@ -140,6 +132,7 @@ at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule, std::s
   node->f = f;
   node->rule = std::move(rule);
   node->stats = backward ? std::move(backward) : std::make_shared<Stats>();
+  node->evaluation.emplace(*tape);
   node->tape = std::move(tape);
   at::Tensor out = z.detach();
   torch::autograd::create_gradient_edge(out, node);

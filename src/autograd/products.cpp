@@ -1,6 +1,7 @@
 #include "stillpoint/autograd/products.h"
 
 #include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -11,6 +12,7 @@ namespace {
 
 // An alias of x that gradients can be asked for; it keeps its place in the graph of x, if that has one.
 at::Tensor as_input(const at::Tensor& x) {
+  if (x.is_inference()) return x.clone().requires_grad_();
   return x.requires_grad() ? x.view_as(x) : x.detach().requires_grad_();
 }
 
@@ -33,6 +35,7 @@ Product finish(const at::Tensor& value, const at::Tensor& product, bool create_g
 Product jvp(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const at::Tensor& v,
             bool create_graph) {
   detail::check_like("v", v, x);
+  const c10::InferenceMode no_inference(false);  // which would record nothing
   const at::AutoGradMode recording(true);
   const at::Tensor input = as_input(x);
   const at::Tensor y = f(input);
@@ -45,6 +48,7 @@ Product jvp(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Ten
 Product hvp(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const at::Tensor& v,
             bool create_graph) {
   detail::check_like("v", v, x);
+  const c10::InferenceMode no_inference(false);
   const at::AutoGradMode recording(true);
   const at::Tensor input = as_input(x);
   const at::Tensor y = f(input);

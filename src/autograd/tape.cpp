@@ -4,6 +4,7 @@
 #include <ATen/SequenceNumber.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/record_function.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
@@ -34,7 +35,7 @@ at::Tensor anchored(const at::Tensor& z, Tape::Input input) {
   const std::shared_ptr<Anchor> anchor(new Anchor, torch::autograd::deleteNode);
   anchor->set_next_edges(
       {input == Tape::Input::Connected ? torch::autograd::impl::gradient_edge(z) : Edge()});
-  at::Tensor alias = z.detach();
+  at::Tensor alias = z.is_inference() ? z.clone() : z.detach();
   torch::autograd::create_gradient_edge(alias, anchor);
   return alias;
 }
@@ -174,6 +175,7 @@ Tape::Tape(Tape&&) noexcept = default;
 Tape& Tape::operator=(Tape&&) noexcept = default;
 
 Tape::Tape(const Map& f, const at::Tensor& z, Input input) : graph_(std::make_unique<Graph>()) {
+  const c10::InferenceMode no_inference(false);  // which would record nothing
   const at::AutoGradMode recording(true);
   Graph& graph = *graph_;
   graph.is_private = input == Input::Detached;

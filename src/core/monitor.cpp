@@ -151,12 +151,15 @@ void Monitor::park_stalled(std::int64_t window) {
 
 void Monitor::limit_time(double seconds) {
   using Clock = std::chrono::steady_clock;
+  constexpr double forever = 1e9;  // 30 years; the clock's own count ends at 300
+  if (seconds >= forever) return;
   deadline_ =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 std::int64_t Monitor::resume() {
   window_ = 0;
+  if (steps_ >= max_iterations_) return 0;
   previous_ = at::Tensor();  // where the next method starts is no step
   best_ = best().clone();
   owns_best_ = true;
@@ -188,7 +191,9 @@ void Monitor::keep_best(at::Tensor z, std::int64_t improvements) {
 }
 
 void Monitor::finish(std::int64_t finishes) {
-  if (finishes < static_cast<std::int64_t>(running_.size())) {
+  // Once samples have parted ways, all that finish are gathered there, also if it is all of them at once:
+  // parked ones may have come back.
+  if (finished_.defined() || finishes < static_cast<std::int64_t>(running_.size())) {
     if (!finished_.defined()) finished_ = at::empty_like(best_);
     detail::copy_rows(finishing_, best_, finished_);
   }

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "stillpoint/core/monitor.h"
@@ -23,11 +24,6 @@ std::vector<int64_t> column_shape(const at::Tensor& like) {
   std::vector<int64_t> shape(like.dim(), 1);
   shape[0] = like.size(0);
   return shape;
-}
-
-// Norms are taken in a precision that can hold the sum of squares of half-precision numbers.
-at::Tensor widened(const at::Tensor& t) {
-  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16 ? t.to(at::kFloat) : t;
 }
 
 at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
@@ -53,6 +49,10 @@ at::Tensor Recycler::take(const at::Tensor& like) {
   }
   taken_.push_back(at::empty_like(like));
   return taken_.back();
+}
+
+at::Tensor widened(const at::Tensor& t) {
+  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16 ? t.to(at::kFloat) : t;
 }
 
 double scale_norm(double euclidean, Norm norm, std::int64_t width) {
@@ -93,6 +93,16 @@ std::vector<double> row_norms(const at::Tensor& t, Norm norm) {
     }
   });
   return norms;
+}
+
+double disagreement(const at::Tensor& a, const at::Tensor& b) {
+  if (a.numel() == 0) return 0.0;
+  const double difference = widened(a - b).abs().nan_to_num(0.0).max().item<double>();
+  const double epsilon = a.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
+                         : a.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()
+                                                         : 1e-2;
+  const double largest = widened(b).abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>();
+  return difference <= std::sqrt(epsilon) * (1.0 + largest) ? 0.0 : difference;
 }
 
 at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,

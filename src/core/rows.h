@@ -57,6 +57,9 @@ at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor
 /// A tensor of few numbers as a host vector. Synchronizes a GPU.
 std::vector<double> to_host(const at::Tensor& t);
 
+/// In float, if it is in half precision, which sums of squares overflow and factorizations are not made for.
+at::Tensor widened(const at::Tensor& t);
+
 /// The norm of each sample, on the host.
 std::vector<double> row_norms(const at::Tensor& t, Norm norm);
 /// The Euclidean norm of a row of `width` numbers, as `norm` measures it.
@@ -65,6 +68,9 @@ double scale_norm(double euclidean, Norm norm, std::int64_t width);
 /// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
 at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
                        const at::Tensor& other);
+/// The largest difference between two evaluations of one map, if it is more than sums in another order
+/// explain; else 0.
+double disagreement(const at::Tensor& a, const at::Tensor& b);
 /// Copies the marked rows of `from` to `into`.
 void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into);
 

@@ -27,7 +27,7 @@ Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b
     return solution;
   }
 
-  const at::Tensor matrix = to_dense(a, b);
+  const at::Tensor matrix = detail::widened(to_dense(a, b));
   stats.evaluations = width;
   // A matrix that is not finite is replaced by the identity, so that it cannot disturb the others.
   const at::Tensor finite = at::isfinite(matrix).reshape({batch, width * width}).all(1);
@@ -35,9 +35,9 @@ Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b
       at::where(finite.view({batch, 1, 1}), matrix, at::eye(width, matrix.options()).expand_as(matrix));
   const auto factors = at::linalg_lu_factor_ex(usable);
   const auto solve = [&](const at::Tensor& rhs) {
-    const at::Tensor x =
-        at::linalg_lu_solve(std::get<0>(factors), std::get<1>(factors), rhs.reshape({batch, width, 1}));
-    return finite_or_zero(x).reshape(b.sizes());
+    const at::Tensor x = at::linalg_lu_solve(std::get<0>(factors), std::get<1>(factors),
+                                             detail::widened(rhs.reshape({batch, width, 1})));
+    return finite_or_zero(x).reshape(b.sizes()).to(b.scalar_type());
   };
   const at::Tensor x = solve(b);
   solution.value = x + solve(detail::residual(a, b, x));

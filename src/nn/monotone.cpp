@@ -36,6 +36,7 @@ at::Tensor unit_kernel(const at::Tensor& like) {
 }
 
 at::Tensor circular_convolution(const at::Tensor& z, const at::Tensor& kernel) {
+  if (z.size(0) == 0) return z;  // which LibTorch does not pad
   const std::int64_t pad = kernel.size(2) / 2;
   const at::Tensor padded =
       functional::pad(z, functional::PadFuncOptions({pad, pad, pad, pad}).mode(torch::kCircular));
@@ -88,6 +89,9 @@ MonotoneLayer<Derived>::MonotoneLayer(MonotoneOptions layer_options) : options(s
 template <class Derived>
 at::Tensor MonotoneLayer<Derived>::forward(const at::Tensor& x, const at::Tensor& z0) {
   auto& self = static_cast<Derived&>(*this);
+  TORCH_CHECK(x.defined() && x.dim() == a.dim() && x.size(1) == self.input->weight.size(1),
+              "x: expected [B, ", self.input->weight.size(1), a.dim() == 2 ? "]" : ", H, W]", ", got ",
+              x.defined() ? c10::str(x.sizes()) : "an undefined tensor");
   const at::Tensor injected = self.input(x);
   Solution<at::Tensor> solution =
       fixed_point(self.map_of(injected), z0.defined() ? z0 : at::zeros_like(injected), options.solve);

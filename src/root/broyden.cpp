@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -71,9 +72,12 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
   at::Tensor z = z0.view({z0.size(0), detail::row_width(z0)});
   RowNorms norms;
   at::Tensor fz = evaluate(f, monitor, z, shape, norms);
+  std::optional<Linearization> first;
+  // Before samples are left out that z0 solves: their inverse is wanted, too.
+  if (from_jacobian && monitor.inverse_wanted()) first.emplace(f, z0);
   if (!monitor.update(z0, norms) || z.size(1) == 0) {
     if (monitor.inverse_wanted() && from_jacobian) {
-      detail::leave_inverse_at(monitor, f, z0);
+      detail::leave_inverse_at(monitor, *first);
     } else if (monitor.inverse_wanted()) {
       monitor.leave_inverse([](const at::Tensor& u) { return u; });
     }
@@ -82,16 +86,22 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
   Setbacks setbacks(monitor.running());
   detail::Standing best(z, norms);
   detail::BroydenUpdates inverse(z, memory, f.equation());
-  do {
-    if (from_jacobian && setbacks.any()) {
-      inverse.set_start(setbacks.failed(), detail::inverse_jacobian(Linearization(f, best.z().view(shape))));
-    }
+  if (from_jacobian) {
+    if (!first) first.emplace(f, z0);
+    inverse.set_start(std::vector<std::uint8_t>(z.size(0), 1), detail::inverse_jacobian(*first));
+    first.reset();
+  }
+  while (true) {
     z = inverse.step(z, fz, best.z(), {monitor.running(), setbacks.improved(), setbacks.failed()},
                      setbacks.lengths());
     fz = evaluate(f, monitor, z, shape, norms);
     setbacks.judge(norms, best.norms(), monitor.running());
     best.move(setbacks.improved(), z, norms);
-  } while (monitor.update(best.z().view(shape), best.norms()));
+    if (!monitor.update(best.z().view(shape), best.norms())) break;
+    if (from_jacobian && setbacks.any()) {
+      inverse.set_start(setbacks.failed(), detail::inverse_jacobian(Linearization(f, best.z().view(shape))));
+    }
+  }
   if (monitor.inverse_wanted()) {
     inverse.settle();
     monitor.leave_inverse([inverse = std::move(inverse)](const at::Tensor& u) {

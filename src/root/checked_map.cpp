@@ -48,6 +48,8 @@ at::Tensor CheckedMap::affine(const at::Tensor& z) const {
   return call(monotone_->affine, name_, z);
 }
 
+at::Tensor CheckedMap::activation(const at::Tensor& v) const { return call(monotone_->activation, name_, v); }
+
 Tape CheckedMap::record(const at::Tensor& z) const {
   ++evaluations_;
   return Tape(checked(), z);

@@ -19,14 +19,15 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
   const at::IntArrayRef shape = z0.sizes();
   const at::Tensor flat = z0.view({batch, detail::row_width(z0)});
   RowNorms norms;
-  at::Tensor r = f.residual(z0).view(flat.sizes());
+  const Linearization start(f, z0);
+  at::Tensor r = start.residual().reshape(flat.sizes());
   monitor.norms(flat, r, norms);
   if (!monitor.update(z0, norms) || flat.size(1) == 0) {
-    if (monitor.inverse_wanted()) detail::leave_inverse_at(monitor, f, z0);
+    if (monitor.inverse_wanted()) detail::leave_inverse_at(monitor, start);
     return;
   }
   detail::Standing here(flat, norms);
-  at::Tensor inverse = detail::inverse_jacobian(Linearization(f, z0));
+  at::Tensor inverse = detail::inverse_jacobian(start);
   std::vector<std::uint8_t> fresh(batch, 1);  // the Jacobian is that at z
   std::vector<double> length(batch, 1.0);
   while (true) {

@@ -16,7 +16,10 @@ at::Tensor FixedPointProblem::solve() const {
   const at::NoGradGuard no_grad;
   solver.solve(solver_map, z0.requires_grad() ? z0.detach() : z0, monitor);
   at::Tensor best = monitor.best();
-  return best.is_same(z0) ? best.detach() : best;  // the caller's handle stays the caller's
+  // The monitor holds it, too. Whoever else does, such as an f that kept what it returned, may write
+  // to it.
+  const bool shared = best.use_count() > 2 || best.storage().use_count() > 1;
+  return shared ? best.clone() : best;
 }
 
 namespace {
@@ -42,9 +45,12 @@ Solution<at::Tensor> solve(const CheckedMap& map, const CheckedMap& solver_map, 
                            const at::Tensor& z0, const EquationOptions& options, Monitor& monitor) {
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
-  FixedPointProblem problem{map,   z0.contiguous(), options.solver, monitor, options.on_failure,
+  // Autograd refuses to save a tensor of inference mode, but a copy made outside of it is none.
+  const at::Tensor start = z0.is_inference() ? z0.clone() : z0;
+  FixedPointProblem problem{map,   start.contiguous(), options.solver, monitor, options.on_failure,
                             stats, solver_map};
   solution.value = at::GradMode::is_enabled() ? options.gradient.differentiate(problem) : problem.solve();
+  if (solution.value.is_alias_of(z0)) solution.value = solution.value.clone();
 
   stats.method = options.solver.name();
   monitor.write(stats);
@@ -52,7 +58,7 @@ Solution<at::Tensor> solve(const CheckedMap& map, const CheckedMap& solver_map, 
   stats.jacobian_products = map.jacobian_products();
   stats.sample_evaluations = map.evaluations() * z0.size(0);
   if (running != nullptr) {
-    stats.evaluations += solver_map.evaluations();
+    stats.evaluations += solver_map.evaluations() + running->checks();
     stats.jacobian_products += solver_map.jacobian_products();
     stats.sample_evaluations += running->sample_evaluations();
   }

@@ -130,7 +130,7 @@ class ForwardStep {
 
 void ForwardBackward::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(!step || *step > 0.0, "ForwardBackward.step: expected a number > 0, got ", *step);
-  const Map& activation = f.monotone(name).activation;
+  f.monotone(name);
   const at::IntArrayRef shape = z0.sizes();
   const std::vector<std::int64_t> rows{z0.size(0), detail::row_width(z0)};
   ForwardStep forward(z0.view(rows), step);
@@ -138,10 +138,10 @@ void ForwardBackward::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& 
   at::Tensor z = z0;
   while (true) {
     const at::Tensor affine = f.affine(z);
-    residual_norms(z, activation(affine).contiguous(), monitor.tolerance().norm, norms);
+    residual_norms(z, f.activation(affine), monitor.tolerance().norm, norms);
     if (!monitor.update(z, norms)) return;
     const at::Tensor next = forward.take(z.view(rows), affine.view(rows), norms.residual, monitor);
-    z = activation(next.view(shape)).contiguous();
+    z = f.activation(next.view(shape));
   }
 }
 

@@ -8,9 +8,9 @@
 namespace stillpoint {
 
 at::Tensor detail::inverse_or_identity(const at::Tensor& matrix) {
-  const at::Tensor inverse = std::get<0>(at::linalg_inv_ex(matrix));
+  const at::Tensor inverse = std::get<0>(at::linalg_inv_ex(widened(matrix)));
   const at::Tensor usable = at::isfinite(inverse).flatten(1).all(1).view({-1, 1, 1});
-  return at::where(usable, inverse, at::eye(matrix.size(1), matrix.options()));
+  return at::where(usable, inverse, at::eye(matrix.size(1), inverse.options())).to(matrix.scalar_type());
 }
 
 at::Tensor detail::inverse_jacobian(const Linearization& here) { return inverse_or_identity(here.dense()); }
@@ -27,11 +27,11 @@ void detail::leave_inverse(Monitor& monitor, const at::Tensor& inverse) {
   });
 }
 
-void detail::leave_inverse_at(Monitor& monitor, const CheckedMap& f, const at::Tensor& z) {
-  if (z.numel() == 0) {
+void detail::leave_inverse_at(Monitor& monitor, const Linearization& here) {
+  if (here.residual().numel() == 0) {
     monitor.leave_inverse([](const at::Tensor& u) { return u; });
   } else {
-    leave_inverse(monitor, inverse_jacobian(Linearization(f, z)));
+    leave_inverse(monitor, inverse_jacobian(here));
   }
 }
 

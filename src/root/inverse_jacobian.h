@@ -21,6 +21,6 @@ void renew_inverse(const Linearization& here, const std::vector<std::uint8_t>& m
 void leave_inverse(Monitor& monitor, const at::Tensor& inverse);
 
 /// The same for a solver that ended where it began, and has computed no Jacobian: it is computed now.
-void leave_inverse_at(Monitor& monitor, const CheckedMap& f, const at::Tensor& z);
+void leave_inverse_at(Monitor& monitor, const Linearization& here);
 
 }  // namespace stillpoint::detail

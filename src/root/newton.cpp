@@ -16,10 +16,10 @@ namespace {
 
 // The Newton step for each sample, with A written out; the residual itself where that is not to be had.
 at::Tensor newton_direction(const at::Tensor& matrix, const at::Tensor& r) {
-  const at::Tensor rhs = r.reshape({r.size(0), detail::row_width(r), 1});
-  const at::Tensor d = std::get<0>(at::linalg_solve_ex(matrix, rhs)).squeeze(2);
+  const at::Tensor rhs = detail::widened(r.reshape({r.size(0), detail::row_width(r), 1}));
+  const at::Tensor d = std::get<0>(at::linalg_solve_ex(detail::widened(matrix), rhs)).squeeze(2);
   const at::Tensor usable = at::isfinite(d).all(1, /*keepdim=*/true);
-  return at::where(usable, d, rhs.squeeze(2)).view(r.sizes());
+  return at::where(usable, d, rhs.squeeze(2)).view(r.sizes()).to(r.scalar_type());
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   if (kept.defined()) {
     detail::leave_inverse(monitor, detail::inverse_or_identity(kept));
   } else {
-    detail::leave_inverse_at(monitor, f, z0);
+    detail::leave_inverse_at(monitor, *point.linearization);
   }
 }
 

@@ -24,7 +24,7 @@ void PeacemanRachford::solve(const CheckedMap& f, const at::Tensor& z0, Monitor&
     const at::Tensor resolved = resolvent(reflected);
     detail::check_like("MonotoneMap.resolvent", resolved, z);
     u = detail::damp(reflected, resolved.contiguous(), 2.0, recycler);
-    z = parts.activation(u).contiguous();
+    z = f.activation(u);
   }
 }
 

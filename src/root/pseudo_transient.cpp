@@ -23,12 +23,13 @@ void PseudoTransient::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& 
   monitor.norms(z0, r, norms);
   if (!monitor.update(z0, norms) || width == 0) return;
   detail::Standing here(z0, norms);
-  at::Tensor matrix = start.dense();  // −∂r/∂z, [B, N, N]
+  at::Tensor matrix = detail::widened(start.dense());  // −∂r/∂z, [B, N, N]
   while (true) {
     at::Tensor shifted = matrix.clone();
-    shifted.diagonal(0, 1, 2).add_(detail::to_column(inverse_step, z0.view({batch, width})));
-    const at::Tensor d = std::get<0>(at::linalg_solve_ex(shifted, r.reshape({batch, width, 1})));
-    const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + d.view(z0.sizes()), here.z());
+    shifted.diagonal(0, 1, 2).add_(detail::to_column(inverse_step, matrix.select(2, 0)));
+    const at::Tensor rhs = detail::widened(r.reshape({batch, width, 1}));
+    const at::Tensor d = std::get<0>(at::linalg_solve_ex(shifted, rhs)).view(z0.sizes()).to(z0.scalar_type());
+    const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + d, here.z());
     const Linearization there(f, trial);
     monitor.norms(trial, there.residual(), norms);
     std::vector<std::uint8_t> usable(batch);
@@ -40,7 +41,7 @@ void PseudoTransient::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& 
     here.move(usable, trial, norms);
     if (!monitor.update(here.z(), here.norms())) return;
     r = detail::select_rows(usable, there.residual(), r);
-    matrix = detail::select_rows(usable, there.dense(), matrix);
+    matrix = detail::select_rows(usable, detail::widened(there.dense()), matrix);
   }
 }
 

@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "autograd/evaluation.h"
 #include "autograd/graph_task.h"
 #include "core/rows.h"
 #include "root/coupled_iteration.h"
@@ -71,6 +73,7 @@ struct ReversibleNode : Node {
   std::vector<std::int64_t> steps;  // that each sample took
   CoupledPair last;
   std::vector<CoupledPair> checkpoints;
+  std::optional<detail::Evaluation> evaluation;  // at the start
   SavedVariable start, out;
 
   std::string name() const override { return "StillpointReversible"; }
@@ -80,6 +83,7 @@ struct ReversibleNode : Node {
     out.reset_data();
     last = {};
     checkpoints.clear();
+    evaluation.reset();
     f = nullptr;
   }
 
@@ -117,9 +121,8 @@ struct ReversibleNode : Node {
   void pull_back(const Tape& f_at_w, const Marks& running, at::Tensor& of_x, at::Tensor& of_w,
                  variable_list& result) const {
     const at::Tensor v = detail::select_rows(running, mixing * of_x, at::zeros_like(of_x));
+    evaluation->expect_same_captures(f_at_w);
     const variable_list parts = f_at_w.pull_back_all(v, at::GradMode::is_enabled());
-    TORCH_CHECK(parts.size() == num_outputs(), "f: expected it to capture the same ", num_outputs() - 1,
-                " tensors each time it is evaluated, got ", parts.size() - 1, " in the backward pass");
     of_x = detail::select_rows(running, (1.0 - mixing) * of_x, of_x);
     accumulate(of_w, parts[0]);
     for (std::size_t i = 1; i < parts.size(); ++i) accumulate(result[i], parts[i]);
@@ -130,6 +133,10 @@ struct ReversibleNode : Node {
     const Tape::Input input = create_graph ? Tape::Input::Connected : Tape::Input::Detached;
     const at::Tensor z0 = start.unpack().to(at::kDouble);
     const std::vector<CoupledPair> path = create_graph ? replay(z0) : std::vector<CoupledPair>();
+    TORCH_CHECK(
+        !create_graph || detail::disagreement(path.back().z, last.z) == 0.0,
+        "f: expected the same iteration again in the backward pass, but it led elsewhere than in the forward "
+        "pass: something that f reads has been edited since, or f is random");
     CoupledPair pair = create_graph ? path.back() : last;
     CoupledPair gradient{at::zeros_like(last.y), g.to(at::kDouble)};
     Drift drift(tolerance.norm, steps.size());
@@ -184,6 +191,7 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   {
     const Tape tape = problem.f.record(problem.z0);
     edges.insert(edges.end(), tape.captured().begin(), tape.captured().end());
+    node->evaluation.emplace(tape);
   }
   node->steps.assign(problem.z0.size(0), 0);
   {

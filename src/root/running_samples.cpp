@@ -5,8 +5,8 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+
+#include "core/rows.h"
 
 namespace stillpoint::detail {
 
@@ -47,14 +47,8 @@ void RunningSamples::check_independence(const at::Tensor& z, const at::Tensor& s
   const at::NoGradGuard no_grad;
   const at::Tensor whole = map_.f(z, map_.inputs).index_select(0, index_);
   sample_evaluations_ += z.size(0);
-  const double difference = (some - whole).abs().nan_to_num(0.0).max().item<double>();
-  // Sums may be taken in another order in a smaller batch, no more.
-  const double epsilon = z.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
-                         : z.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()
-                                                         : 1e-2;
-  const double allowed =
-      std::sqrt(epsilon) * (1.0 + whole.abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>());
-  TORCH_CHECK(difference <= allowed, map_.name,
+  const double difference = detail::disagreement(some, whole);
+  TORCH_CHECK(difference == 0.0, map_.name,
               ": expected a map whose samples do not depend on each other, but without the finished ones the "
               "others change by ",
               difference, "; let ", map_.name,

@@ -29,6 +29,8 @@ class RunningSamples {
 
   at::Tensor operator()(const at::Tensor& z);
   std::int64_t sample_evaluations() const { return sample_evaluations_; }
+  /// Evaluations made to compare.
+  std::int64_t checks() const { return checked_ ? 1 : 0; }
 
  private:
   void narrow(const at::Tensor& z);

@@ -141,6 +141,14 @@ TEST(Products, WorkWithGradientsOffAndLeaveTheArgumentAlone) {
   EXPECT_FALSE(v.requires_grad());
 }
 
+TEST(Products, WorkInInferenceMode) {
+  const c10::InferenceMode inference;
+  const Tensor x = vector({1, 2}), v = vector({4, 5});
+  EXPECT_TRUE(
+      identical(hvp([](const Tensor& y) { return y.square().sum(); }, x, v).product, vector({8, 10})));
+  EXPECT_TRUE(identical(jvp([](const Tensor& y) { return y.square(); }, x, v).product, vector({8, 20})));
+}
+
 TEST(Products, RefuseMisuse) {
   const Tensor x = vector({1, 2});
   const Function square = [](const Tensor& y) { return y.square(); };

@@ -222,7 +222,20 @@ TEST(NnMonotone, TakesAnotherActivationAndNamesItself) {
   EXPECT_NE(out.str().find("MonotoneLinear"), std::string::npos) << out.str();
 }
 
+TEST(NnMonotone, TakesAnEmptyBatch) {
+  nn::MonotoneLinear flat(4, 3);
+  EXPECT_EQ(flat->forward(torch::randn({0, 4})).sizes(), at::IntArrayRef({0, 3}));
+  nn::MonotoneConv2d image(2, 3);
+  EXPECT_EQ(image->forward(torch::randn({0, 2, 5, 5})).sizes(), at::IntArrayRef({0, 3, 5, 5}));
+}
+
 TEST(NnMonotone, RefusesWhatItCannotUse) {
+  expect_error([] { nn::MonotoneLinear(4, 3)->forward(torch::randn({4})); }, "x: expected [B, 4]");
+  expect_error(
+      [] {
+        nn::MonotoneConv2d(2, 3)->forward(torch::randn({2, 5, 5}));
+      },
+      "x: expected [B, 2, H, W]");
   expect_error([] { nn::MonotoneLinear(3, 8, nn::MonotoneOptions{.monotonicity = 0.0}); }, "monotonicity");
   expect_error([] { nn::MonotoneConv2d(3, 8, 4); }, "kernel_size");
   expect_error(

@@ -1,6 +1,8 @@
 // The solver that escalates: when, for whom, and what it reports.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/more_garbow_hillstrom.h"
@@ -22,6 +24,30 @@ TEST(Auto, IsAndersonWhereThatGetsOn) {
   EXPECT_EQ(automatic.stats.method, "Auto (Anderson)");
   EXPECT_EQ(automatic.stats.evaluations, anderson.stats.evaluations);
   EXPECT_EQ(automatic.stats.iterations, anderson.stats.iterations);
+}
+
+// Samples that were parked and then finish all at once: what comes back is where they finished.
+TEST(Auto, ReturnsWhatItFoundLast) {
+  for (int seed = 0; seed < 30; ++seed) {
+    torch::manual_seed(seed);
+    const Tensor w = 1.5 * normal({4, 8, 8}), x = normal({4, 8});
+    const Map f = [&](const Tensor& z) { return torch::bmm(w, z.unsqueeze(2)).squeeze(2) + x; };
+    const auto [z, stats] =
+        fixed_point(f, zeros({4, 8}), {.solver = Auto{}, .on_failure = OnFailure::Ignore});
+    const Tensor residual = (f(z) - z).square().sum(1).sqrt();
+    for (std::int64_t b = 0; b < 4; ++b) {
+      EXPECT_NEAR(residual[b].item<double>(), stats.residual[b], 1e-9 * (1 + z.abs().max().item<double>()))
+          << "seed " << seed << ", sample " << b << ": " << to_string(stats.status[b]);
+    }
+  }
+}
+
+TEST(Auto, TakesNoMoreIterationsThanAllowed) {
+  const Map broken = [](const Tensor& z) { return z * std::nan(""); };
+  const Stats stats = fixed_point(broken, zeros({2, 3}),
+                                  {.solver = Auto{}, .max_iterations = 1, .on_failure = OnFailure::Ignore})
+                          .stats;
+  for (const std::int64_t iterations : stats.iterations) EXPECT_LE(iterations, 1);
 }
 
 TEST(Auto, EscalatesForTheSamplesThatStall) {

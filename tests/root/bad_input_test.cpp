@@ -166,6 +166,39 @@ TEST(OddMap, ThatReturnsItsArgumentIsSolvedAlready) {
   });
 }
 
+// Factorizations are not made for it and are done in float.
+TEST(OddStart, InBfloat16IsSolvedAndDifferentiated) {
+  const Tensor w = normal({4, 4}) * 0.4, x = normal({3, 4});
+  const auto layer = [&](const Tensor& z) {
+    return torch::tanh(-1.5 * z.matmul(w.to(z.scalar_type())) + x.to(z.scalar_type()));
+  };
+  const Tensor exact = fixed_point(layer, zeros({3, 4}), {.solver = Newton{}}).value;
+  const auto solved = [&](const Tensor& value) {
+    EXPECT_EQ(value.scalar_type(), at::kBFloat16);
+    EXPECT_LT(max_difference(value.detach().to(at::kDouble), exact), 0.1);
+  };
+  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{
+           Anderson{}, Newton{}, NewtonKrylov{}, Broyden{}, Broyden{.start = BroydenStart::Jacobian}, Chord{},
+           Dogleg{}, PseudoTransient{}, Auto{}}) {
+    SCOPED_TRACE(solver.name());
+    const Tensor z0 = zeros({3, 4}, at::kBFloat16);
+    solved(fixed_point(layer, z0, {.solver = solver, .on_failure = OnFailure::Ignore}).value);
+    const Tensor w16 = w.to(at::kBFloat16).requires_grad_();
+    const auto differentiable = [&](const Tensor& z) {
+      return torch::tanh(-1.5 * z.matmul(w16) + x.to(at::kBFloat16));
+    };
+    for (const LinearSolver& linear : std::vector<LinearSolver>{AutomaticLinearSolver{}, DenseLu{}}) {
+      const Tensor z = fixed_point(differentiable, z0,
+                                   {.solver = solver,
+                                    .gradient = ImplicitGradient{.linear_solver = linear},
+                                    .on_failure = OnFailure::Ignore})
+                           .value;
+      const Tensor gradient = torch::autograd::grad({z.sum()}, {w16})[0];
+      EXPECT_TRUE(gradient.isfinite().all().item<bool>());
+    }
+  }
+}
+
 TEST(OddMap, ThatIsRandomHasAStatusThatSaysSo) {
   with_each_solver([](const FixedPointOptions& options) {
     const auto stats = fixed_point([](const Tensor& z) { return torch::tanh(z + torch::randn_like(z)); },

@@ -101,6 +101,50 @@ TEST_P(Gradient, AnOutputEditedInPlaceIsNoticed) {
   }
 }
 
+// What f captured is edited between the passes, or f captures something else: right, or an error that says
+// so.
+TEST_P(Gradient, OfAMapThatChangesIsRightOrRefused) {
+  for (const bool create_graph : {false, true}) {
+    for (const bool edited : {true, false}) {
+      const Tensor shift = torch::tensor({{0.3, 0.7, -0.2}}, at::kDouble).requires_grad_();
+      const Tensor other = torch::tensor({{1.3, -0.7, 0.1}}, at::kDouble).requires_grad_();
+      Tensor used = shift;
+      const Map f = [&](const Tensor& z) { return torch::tanh(0.5 * z + used); };
+      const auto gradient = [&](const Tensor& z) {
+        return grad({z.sum()}, {shift}, {}, true, create_graph)[0];
+      };
+      const Tensor expected = gradient(fixed_point(f, zeros({2, 3}), options()).value).detach();
+      const Tensor z = fixed_point(f, zeros({2, 3}), options()).value;
+      if (edited) {
+        const torch::NoGradGuard off;
+        shift.add_(0.5);
+      } else {
+        used = other;
+      }
+      try {
+        EXPECT_TRUE(close(gradient(z), expected, 1e-12)) << create_graph << edited;
+      } catch (const c10::Error& error) {
+        EXPECT_NE(std::string(error.what()).find("f: expected"), std::string::npos) << error.what();
+      }
+    }
+  }
+}
+
+// Neither is written to through the other, be z0 the solution itself.
+TEST_P(Gradient, TheResultDoesNotShareMemoryWithTheStart) {
+  const Tensor start = zeros({2, 3});
+  const Map still = [](const Tensor& z) { return torch::tanh(0.5 * z); };
+  EXPECT_FALSE(fixed_point(still, start, options()).value.is_alias_of(start));
+}
+
+TEST(ImplicitGradient, TheResultDoesNotShareMemoryWithWhatTheMapKeeps) {
+  const Tensor kept = normal({2, 3});
+  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}}) {
+    const Map constant = [&](const Tensor&) { return kept; };
+    EXPECT_FALSE(fixed_point(constant, zeros({2, 3}), {.solver = solver}).value.is_alias_of(kept));
+  }
+}
+
 TEST_P(Gradient, TakesAnEmptyBatch) {
   const Tensor x = zeros({0, 3}).requires_grad_();
   const auto [z, stats] =

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "stillpoint/stillpoint.h"
@@ -42,6 +43,13 @@ TEST(Limits, DoNotCutShortWhatGetsOn) {
       fixed_point(problem.f, problem.z0, {.solver = Picard{}, .stall_window = 10, .time_limit = 600.0});
   EXPECT_TRUE(identical(watched.value, free.value));
   EXPECT_EQ(watched.stats.iterations, free.stats.iterations);
+}
+
+TEST(Limits, OfTimeMayBeInfinite) {
+  const Problem problem = tanh_layer(at::kDouble);
+  for (const double seconds : {1e10, 1e300, std::numeric_limits<double>::infinity()}) {
+    EXPECT_TRUE(fixed_point(problem.f, problem.z0, {.time_limit = seconds}).stats.converged()) << seconds;
+  }
 }
 
 TEST(Limits, EndASolveWhenTheTimeIsOver) {

@@ -281,6 +281,27 @@ TEST(Reuse, AtASolutionFromTheStart) {
   }
 }
 
+// Of samples that z0 solves, the inverse is that of their own Jacobian, also where finished samples are left
+// out.
+TEST(Reuse, ApproximationOfSamplesThatBeginSolved) {
+  const Tensor x = normal({3, 4}).requires_grad_();
+  const auto map = [](const Tensor& z, const std::vector<Tensor>& in) { return 0.8 * torch::sin(z) + in[0]; };
+  const Tensor exact = fixed_point([&](const Tensor& z) { return map(z, {x}); }, zeros({3, 4}),
+                                   {.solver = Newton{}, .tolerance = {.relative = 1e-14}})
+                           .value;
+  Tensor start = exact.detach().clone();
+  start[2] = 0.0;
+  const Tensor expected = grad({exact[0].sum()}, {x})[0];
+  for (const FixedPointSolver& solver :
+       std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{.start = BroydenStart::Jacobian}}) {
+    const FixedPointOptions how{.solver = solver,
+                                .gradient = ImplicitGradient{.reuse = Reuse::Approximation},
+                                .on_failure = OnFailure::Ignore};
+    const Tensor z = fixed_point(map, {x}, start, how).value;
+    EXPECT_TRUE(close(grad({z[0].sum()}, {x})[0], expected, 1e-6)) << solver.name();
+  }
+}
+
 // A user's solver that leaves what it knows, be it wrong.
 struct Leaves {
   double inverse;

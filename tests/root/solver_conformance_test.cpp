@@ -128,6 +128,18 @@ TEST_P(Solver, StaysWhereItConverged) {
   EXPECT_EQ(again.stats.mean_iterations(), 0.0);
 }
 
+// Which records nothing of its own, so that Jacobians would be zero.
+TEST_P(Solver, DoesTheSameInInferenceMode) {
+  const Problem problem = tanh_layer(dtype());
+  const auto expected = fixed_point(problem.f, problem.z0, options());
+  const c10::InferenceMode inference;
+  for (const Tensor& start : {problem.z0, problem.z0.clone()}) {
+    const auto [value, stats] = fixed_point(problem.f, start, options());
+    EXPECT_EQ(stats.iterations, expected.stats.iterations);
+    EXPECT_TRUE(identical(value, expected.value.detach()));
+  }
+}
+
 TEST_P(Solver, TakesAnEmptyBatchAndEmptySamples) {
   const auto [none, none_stats] =
       fixed_point([](const Tensor& z) { return z * 0.5; }, zeros({0, 3}, dtype()), options());

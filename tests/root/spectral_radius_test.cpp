@@ -163,6 +163,14 @@ TEST(SpectralRadius, TakesStatesOfAnyShapeAndLeavesTheGeneratorsAlone) {
   for (const double radius : spectral_radius(half, zeros({2}))) EXPECT_NEAR(radius, 0.5, 1e-14);
 }
 
+TEST(SpectralRadius, IsThereInInferenceMode) {
+  const Map f = [rates = vector({0.5, 0.9})](const Tensor& z) { return z * rates; };
+  const c10::InferenceMode inference;
+  for (const double radius : spectral_radius(f, torch::ones({2, 2}, options())))
+    EXPECT_NEAR(radius, 0.9, 1e-4);
+  EXPECT_GT(jacobian_norm(f, torch::ones({2, 2}, options())).min().item<double>(), 0.0);
+}
+
 TEST(SpectralRadius, TakesTuples) {
   // (p, q) ↦ (0.8 q, 0.5 p): eigenvalues ± √0.4.
   const TupleMap swap = [](const std::vector<Tensor>& z) {

@@ -66,10 +66,10 @@ class Monitor {
   /// not halved in the last `window` steps, or whose residual is not finite. Who is never resumed is reported
   /// as stalled.
   void park_stalled(std::int64_t window);
-  /// Ends that, and has the parked samples run again; how many those are. Another method can take them on
-  /// from `best()`.
+  /// Ends that, and has the parked samples run again, if there are steps left; how many those are. Another
+  /// method can take them on from `best()`.
   std::int64_t resume();
-  /// Has `update` return false once so many seconds have passed from now.
+  /// Has `update` return false once so many seconds have passed from now; a billion and more are no limit.
   void limit_time(double seconds);
   /// Has samples judged by this from now on.
   void judge_by(Criterion criterion) { criterion_ = criterion; }

@@ -31,6 +31,8 @@ class CheckedMap {
   const MonotoneMap& monotone(const char* solver) const;
   /// The affine part alone, contiguous; counts as an evaluation.
   at::Tensor affine(const at::Tensor& z) const;
+  /// The activation alone, contiguous.
+  at::Tensor activation(const at::Tensor& v) const;
   /// f(z), recorded: its value, and products with its Jacobian by replay.
   Tape record(const at::Tensor& z) const;
 
