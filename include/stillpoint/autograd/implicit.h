@@ -43,7 +43,7 @@ struct ImplicitRule {
 /// nothing that requires a gradient, or if gradients are off. The backward pass writes its report to
 /// `backward`, if given. Cost: one recorded evaluation of f now, which is kept until the backward pass;
 /// there, one linear solve and one pull back. `f` is called again only when the backward pass creates a
-/// graph.
+/// graph, which throws a c10::Error if `f` then captures other leaves, edited ones, or has another value.
 at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule,
                     std::shared_ptr<Stats> backward = nullptr);
 

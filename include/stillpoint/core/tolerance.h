@@ -7,7 +7,8 @@
 
 namespace stillpoint {
 
-/// How the size of a sample, a row of `width` numbers, is measured.
+/// How the size of a sample, a row of `width` numbers, is measured. A sum of squares that overflows the dtype
+/// of the state (float, for half precision) is infinite, and such a sample not finite.
 enum class Norm {
   Euclidean,       ///< sqrt(Σ x²)
   RootMeanSquare,  ///< sqrt(Σ x² / width): does not grow with the width

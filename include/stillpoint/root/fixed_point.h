@@ -41,7 +41,8 @@ struct FixedPointOptions {
 ///
 /// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the
 /// iterations. If the backward pass creates a graph, f is called again there: what it captured by reference
-/// must live till then.
+/// must live till then, and a c10::Error is thrown if f is no longer what it was. What comes back shares no
+/// memory with z0.
 Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options = {});
 
 /// The same for a map that takes what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing
@@ -56,7 +57,8 @@ Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::T
                                  const at::Tensor& z0, const FixedPointOptions& options = {});
 
 /// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device. Norms are taken
-/// over all numbers of a sample together.
+/// over all numbers of a sample together. What comes back are views of one tensor, not always contiguous,
+/// which autograd does not let be edited in place where they carry a gradient: clone them first.
 Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options = {});
 
