@@ -26,15 +26,17 @@ constexpr double kCancellation = 0.5;
 // basis, a block at a time.
 class KrylovBases {
  public:
-  explicit KrylovBases(const at::Tensor& like)
-      : batch_(like.size(0)),
+  /// Of at most `size` + 1 vectors.
+  KrylovBases(const at::Tensor& like, std::int64_t size)
+      : size_(size + 1),
+        batch_(like.size(0)),
         width_(detail::row_width(like)),
         shape_(like.sizes().vec()),
         options_(like.options()) {}
 
   at::Tensor vector(std::int64_t j) {
     if (j / kBlock == static_cast<std::int64_t>(blocks_.size())) {
-      blocks_.push_back(at::empty({kBlock, batch_, width_}, options_));
+      blocks_.push_back(at::empty({block_size(blocks_.size(), size_), batch_, width_}, options_));
     }
     return blocks_[j / kBlock].select(0, j % kBlock).view(shape_);
   }
@@ -142,6 +144,7 @@ class KrylovBases {
     }
   }
 
+  std::int64_t size_;
   std::int64_t batch_;
   std::int64_t width_;
   std::vector<int64_t> shape_;
@@ -255,7 +258,7 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
   auto [x, r] = detail::start_from(a, b, x0, stats);
   const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
   const std::int64_t stride = size + 1;
-  KrylovBases bases(b);
+  KrylovBases bases(b, size);
   std::int64_t done = 0;
   while (true) {
     norms.residual = detail::row_norms(r, tolerance.norm);
