@@ -22,7 +22,7 @@ namespace stillpoint::nn {
 ///
 /// The first is right whatever happens between the forward and the backward pass. With the second, a backward
 /// pass that creates a graph evaluates the cell again, with the mask that the module has then: run it before
-/// the next `reset_mask`. A plain backward pass evaluates nothing, and has no such condition.
+/// the next `reset_mask`, or it throws. A plain backward pass evaluates nothing, and has no such condition.
 ///
 /// The gradient is exact for the mask drawn. The mask is neither a parameter nor a buffer: it is not saved,
 /// and a clone draws its own.
