@@ -50,5 +50,4 @@ void running_samples(Table& table) {
   measure(table, sp::Picard{});
   measure(table, sp::Anderson{});
   measure(table, sp::Broyden{});
-  measure(table, sp::NewtonKrylov{});
 }
