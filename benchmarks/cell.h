@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "stillpoint/stillpoint.h"
+
 /// The layer that is measured, f(z) = tanh(x + z W): a matrix product and one elementwise pass.
 struct Cell {
   std::int64_t width;
@@ -29,4 +31,13 @@ inline std::vector<Cell> cells(std::initializer_list<std::pair<std::int64_t, std
     all.push_back({width, batch});
   }
   return all;
+}
+
+/// Has a solve take that many iterations, however near it comes.
+inline stillpoint::FixedPointOptions forced_steps(const stillpoint::FixedPointSolver& solver,
+                                                  std::int64_t steps) {
+  return {.solver = solver,
+          .tolerance = {.relative = 0, .absolute = 0},
+          .max_iterations = steps,
+          .on_failure = stillpoint::OnFailure::Ignore};
 }

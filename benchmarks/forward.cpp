@@ -13,10 +13,7 @@ constexpr std::int64_t kSteps = 50;
 double solve_ratio(const Cell& f, const sp::FixedPointSolver& solver) {
   const torch::NoGradGuard no_grad;
   const sp::Map map = [&f](const torch::Tensor& z) { return f(z); };
-  const sp::FixedPointOptions options{.solver = solver,
-                                      .tolerance = {.relative = 0, .absolute = 0},
-                                      .max_iterations = kSteps,
-                                      .on_failure = sp::OnFailure::Ignore};
+  const auto options = forced_steps(solver, kSteps);
   const auto start = f.start();
   const auto evaluations = sp::fixed_point(map, start, options).stats.evaluations;
   TORCH_CHECK(evaluations > kSteps, "the solve ended early, after ", evaluations, " evaluations");

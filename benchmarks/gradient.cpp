@@ -34,12 +34,10 @@ struct LayerWithGradients {
 
 /// As many steps forward, and as many backward, as plain autograd records and walks.
 sp::FixedPointOptions same_iterations(const sp::FixedPointSolver& solver) {
-  return {.solver = solver,
-          .gradient = sp::ImplicitGradient{.linear_solver = sp::Neumann{.max_iterations = kIterations},
-                                           .tolerance = {.relative = 0, .absolute = 0}},
-          .tolerance = {.relative = 0, .absolute = 0},
-          .max_iterations = kIterations,
-          .on_failure = sp::OnFailure::Ignore};
+  auto options = forced_steps(solver, kIterations);
+  options.gradient = sp::ImplicitGradient{.linear_solver = sp::Neumann{.max_iterations = kIterations},
+                                          .tolerance = {.relative = 0, .absolute = 0}};
+  return options;
 }
 
 double implicit_ratio(const Cell& cell, const sp::FixedPointOptions& options, std::int64_t iterations) {

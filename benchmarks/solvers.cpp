@@ -24,10 +24,7 @@ void compare(Table& table, const Cell& f, const sp::FixedPointSolver& solver) {
 void cost_of_a_step(Table& table, const Cell& f, const sp::FixedPointSolver& solver, std::int64_t steps) {
   const torch::NoGradGuard no_grad;
   const sp::Map map = [&f](const torch::Tensor& z) { return f(z); };
-  const sp::FixedPointOptions options{.solver = solver,
-                                      .tolerance = {.relative = 0, .absolute = 0},
-                                      .max_iterations = steps,
-                                      .on_failure = sp::OnFailure::Ignore};
+  const auto options = forced_steps(solver, steps);
   const auto start = f.start();
   table.row(f.size() + " " + solver.name(), time_ratio([&] { sp::fixed_point(map, start, options); },
                                                        [&] {

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "benchmarks.h"
+#include "cell.h"
 #include "ratio.h"
 #include "stillpoint/stillpoint.h"
 
@@ -28,10 +29,7 @@ void cost_of_a_step(Table& table, std::int64_t width, std::int64_t batch) {
   const auto z = start(width, batch);
   for (const sp::FixedPointSolver& solver :
        {sp::FixedPointSolver(sp::ForwardBackward{}), sp::FixedPointSolver(sp::PeacemanRachford{})}) {
-    const sp::FixedPointOptions options{.solver = solver,
-                                        .tolerance = {.relative = 0.0, .absolute = 0.0},
-                                        .max_iterations = kSplittings,
-                                        .on_failure = sp::OnFailure::Ignore};
+    const auto options = forced_steps(solver, kSplittings);
     table.row(std::to_string(width) + " x " + std::to_string(batch) + " " + solver.name(),
               time_ratio([&] { sp::fixed_point(f, z, options); },
                          [&] {

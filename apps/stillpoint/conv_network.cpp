@@ -2,8 +2,6 @@
 
 #include <torch/types.h>
 
-#include "stillpoint/root/jacobian_norm.h"
-
 namespace stillpoint::app {
 namespace {
 
@@ -30,10 +28,8 @@ at::Tensor ConvNetwork::forward(const at::Tensor& images) {
 }
 
 at::Tensor ConvNetwork::penalty() {
-  if (gamma_ == 0) {
-    return {};
-  }
-  return gamma_ * jacobian_norm([this](const at::Tensor& z) { return cell_(z, injected_); }, z_).mean();
+  return jacobian_penalty(
+      gamma_, [this](const at::Tensor& z) { return cell_(z, injected_); }, z_);
 }
 
 MultiscaleNetwork::MultiscaleNetwork(double gamma, const FixedPointOptions& options)
@@ -60,12 +56,10 @@ at::Tensor MultiscaleNetwork::forward(const at::Tensor& images) {
 }
 
 at::Tensor MultiscaleNetwork::penalty() {
-  if (gamma_ == 0) {
-    return {};
-  }
-  const auto injected = equilibrium_->inject(features_);
-  const auto map = [&](const std::vector<at::Tensor>& z) { return equilibrium_->cell(z, injected); };
-  return gamma_ * jacobian_norm(map, z_).mean();
+  const auto map = [this](const std::vector<at::Tensor>& z) {
+    return equilibrium_->cell(z, equilibrium_->inject(features_));
+  };
+  return jacobian_penalty(gamma_, map, z_);
 }
 
 }  // namespace stillpoint::app

@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "stillpoint/root/jacobian_norm.h"
-
 namespace stillpoint::app {
 namespace {
 
@@ -33,11 +31,6 @@ at::Tensor CurveNetwork::forward(const at::Tensor& x) {
   return decoder_(solution.value);
 }
 
-at::Tensor CurveNetwork::penalty() {
-  if (gamma_ == 0) {
-    return {};
-  }
-  return gamma_ * jacobian_norm(map_, z_).mean();
-}
+at::Tensor CurveNetwork::penalty() { return jacobian_penalty(gamma_, map_, z_); }
 
 }  // namespace stillpoint::app

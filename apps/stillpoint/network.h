@@ -1,10 +1,13 @@
 #pragma once
 
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <torch/nn/module.h>
 
 #include <memory>
 
 #include "stillpoint/root/fixed_point.h"
+#include "stillpoint/root/jacobian_norm.h"
 
 namespace stillpoint::app {
 
@@ -21,6 +24,12 @@ class Network : public torch::nn::Module {
   /// What is added to the loss in training, after a forward pass; undefined: nothing.
   virtual at::Tensor penalty() { return {}; }
 };
+
+/// gamma times the mean of `jacobian_norm(f, z)`, for `Network::penalty`; undefined if gamma is 0.
+template <class F, class State>
+at::Tensor jacobian_penalty(double gamma, const F& f, const State& z) {
+  return gamma == 0 ? at::Tensor() : gamma * jacobian_norm(f, z).mean();
+}
 
 using NetworkPointer = std::shared_ptr<Network>;
 

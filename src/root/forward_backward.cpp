@@ -130,7 +130,7 @@ class ForwardStep {
 
 void ForwardBackward::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(!step || *step > 0.0, "ForwardBackward.step: expected a number > 0, got ", *step);
-  f.monotone(name);
+  f.monotone(name);  // throws unless f has parts
   const at::IntArrayRef shape = z0.sizes();
   const std::vector<std::int64_t> rows{z0.size(0), detail::row_width(z0)};
   ForwardStep forward(z0.view(rows), step);
