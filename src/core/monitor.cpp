@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -28,23 +29,45 @@ Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t 
       non_finite_(batch, 0),
       status_(batch, Status::MaxIterations),
       residual_(batch, std::numeric_limits<double>::quiet_NaN()),
+      allowed_(batch, std::numeric_limits<double>::quiet_NaN()),
       iterations_(batch, 0),
       parked_(batch, 0),
       waited_(batch, 0) {}
 
 // The usual case, without a branch a sample: all are running, all improve, none converges.
-bool Monitor::advances_together(const RowNorms& norms, const std::vector<double>& measured) const {
+bool Monitor::advances_together(const RowNorms& norms, const std::vector<double>& measured) {
   if (!all_running() || steps_ == 0 || window_ends()) return false;
+  if (slopes_ && slopes_->fresh()) return false;
   const std::size_t batch = running_.size();
   const double absolute = *tolerance_.absolute;
   const double relative = *tolerance_.relative;
+  bounds_.resize(batch);
   int exceptions = 0;
   for (std::size_t b = 0; b < batch; ++b) {
     const double r = norms.residual[b];
-    exceptions |= static_cast<int>(!(r < residual_[b])) |
-                  static_cast<int>(!(measured[b] > absolute + relative * norms.scale[b]));
+    bounds_[b] = absolute + relative * norms.scale[b];
+    exceptions |= static_cast<int>(!(r < residual_[b])) | static_cast<int>(!(measured[b] > bounds_[b]));
   }
   return exceptions == 0;
+}
+
+double Monitor::allowed(std::size_t sample, double scale) const {
+  return tolerance_.allowed(scale) * (slopes_ ? (*slopes_)[sample] : 1.0);
+}
+
+bool Monitor::solves(std::size_t sample, double measured, double scale) const {
+  if (criterion_ == Criterion::Step) return measured <= tolerance_.allowed(scale);
+  return (!slopes_ || slopes_->fresh()) && measured <= allowed(sample, scale);
+}
+
+void Monitor::compare_in_unit_of_z(Slopes::Measure measure) {
+  slopes_.emplace(std::move(measure), static_cast<std::int64_t>(running_.size()));
+}
+
+void Monitor::follow_slopes(const at::Tensor& z, const RowNorms& norms) {
+  bounds_.resize(norms.scale.size());
+  for (std::size_t b = 0; b < bounds_.size(); ++b) bounds_[b] = tolerance_.allowed(norms.scale[b]);
+  slopes_->follow(z, norms.residual, bounds_, running_, window_ends() || steps_ == max_iterations_);
 }
 
 bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
@@ -54,11 +77,14 @@ bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
 
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
+  if (slopes_ && criterion_ == Criterion::Residual) follow_slopes(z, norms);
   const std::vector<double>& measured =
       criterion_ == Criterion::Residual ? norms.residual : step_lengths(z, norms);
   const at::Tensor shown = observer_ ? z : at::Tensor();
   if (advances_together(norms, measured)) {
     residual_ = norms.residual;
+    std::swap(allowed_, bounds_);
+    for (std::size_t b = 0; slopes_ && b < allowed_.size(); ++b) allowed_[b] *= (*slopes_)[b];
     best_ = std::move(z);
     owns_best_ = false;
   } else {
@@ -101,8 +127,6 @@ void Monitor::show(const at::Tensor& z, const RowNorms& norms) const {
 
 void Monitor::take_in(at::Tensor z, const RowNorms& norms, const std::vector<double>& measured) {
   const std::int64_t batch = static_cast<std::int64_t>(running_.size());
-  const double absolute = *tolerance_.absolute;
-  const double relative = *tolerance_.relative;
   std::int64_t improvements = 0;
   std::int64_t finishes = 0;
   for (std::int64_t b = 0; b < batch; ++b) {
@@ -110,13 +134,15 @@ void Monitor::take_in(at::Tensor z, const RowNorms& norms, const std::vector<dou
     finishing_[b] = 0;
     if (!running_[b]) continue;
     const double r = norms.residual[b];
-    const bool converged = std::isfinite(r) && measured[b] <= absolute + relative * norms.scale[b];
+    const bool finite = std::isfinite(r) && std::isfinite(norms.scale[b]);
+    const bool converged = finite && solves(b, measured[b], norms.scale[b]);
     if (converged || steps_ == 0 || r < residual_[b] || (std::isnan(residual_[b]) && !std::isnan(r))) {
       residual_[b] = r;
+      allowed_[b] = allowed(b, norms.scale[b]);
       improved_[b] = 1;
       ++improvements;
     }
-    non_finite_[b] = std::isfinite(r) ? 0 : non_finite_[b] + 1;
+    non_finite_[b] = finite ? 0 : non_finite_[b] + 1;
     parked_[b] = !converged && stalls(b);
     if (converged || non_finite_[b] == kNonFinitePatience) {
       status_[b] = converged ? Status::Converged : Status::NonFinite;
@@ -139,14 +165,26 @@ void Monitor::norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& n
 
 bool Monitor::stalls(std::size_t sample) const {
   if (window_ == 0) return false;
-  if (non_finite_[sample] == kNonFinitePatience) return true;
-  return window_ends() && steps_ > window_start_ && !(residual_[sample] <= 0.5 * mark_[sample]);
+  if (parks_ && non_finite_[sample] == kNonFinitePatience) return true;
+  return window_ends() && steps_ > window_start_ && !(residual_[sample] <= factor_ * mark_[sample]);
+}
+
+void Monitor::begin_window(std::int64_t window, double factor) {
+  window_ = window;
+  factor_ = factor;
+  window_start_ = steps_ + 1;
+  mark_.assign(running_.size(), std::numeric_limits<double>::infinity());
+}
+
+void Monitor::give_up_stalled(std::int64_t window) {
+  patience_ = window;
+  parks_ = false;
+  begin_window(window, 0.99);
 }
 
 void Monitor::park_stalled(std::int64_t window) {
-  window_ = window;
-  window_start_ = steps_ + 1;
-  mark_.assign(running_.size(), std::numeric_limits<double>::infinity());
+  parks_ = true;
+  begin_window(window, 0.5);
 }
 
 void Monitor::limit_time(double seconds) {
@@ -158,7 +196,7 @@ void Monitor::limit_time(double seconds) {
 }
 
 std::int64_t Monitor::resume() {
-  window_ = 0;
+  give_up_stalled(patience_);
   if (steps_ >= max_iterations_) return 0;
   previous_ = at::Tensor();  // where the next method starts is no step
   best_ = best().clone();
@@ -167,14 +205,40 @@ std::int64_t Monitor::resume() {
   for (std::size_t b = 0; b < parked_.size(); ++b) {
     if (!parked_[b]) continue;
     parked_[b] = 0;
-    running_[b] = 1;
-    non_finite_[b] = 0;
-    status_[b] = Status::MaxIterations;
-    waited_[b] = steps_ - iterations_[b];
+    run_again(b);
     ++count;
   }
   running_count_ += count;
   return count;
+}
+
+void Monitor::run_again(std::size_t sample) {
+  running_[sample] = 1;
+  non_finite_[sample] = 0;
+  status_[sample] = Status::MaxIterations;
+  waited_[sample] = steps_ - iterations_[sample];
+}
+
+std::int64_t Monitor::reopen(const RowNorms& whole) {
+  const bool goes_on = steps_ < max_iterations_ && !time_is_over();
+  std::int64_t reopened = 0;
+  const at::Tensor all = best();
+  for (std::size_t b = 0; b < running_.size(); ++b) {
+    const double r = whole.residual[b];
+    if (r <= 2.0 * std::max(allowed_[b], residual_[b])) continue;
+    residual_[b] = r;
+    if (status_[b] != Status::Converged) continue;
+    if (goes_on) run_again(b);
+    status_[b] = Status::Inaccurate;
+    ++reopened;
+  }
+  if (!goes_on || reopened == 0) return 0;
+  best_ = all.clone();
+  owns_best_ = true;
+  previous_ = at::Tensor();
+  give_up_stalled(patience_);
+  running_count_ += reopened;
+  return reopened;
 }
 
 // The iterate itself is kept while all running samples improve together, which costs nothing; rows are copied
@@ -213,13 +277,16 @@ at::Tensor Monitor::best() const {
 
 void Monitor::settle_for_latest() {
   for (std::size_t b = 0; b < running_.size(); ++b) {
-    if (running_[b]) residual_[b] = latest_.residual[b];
+    if (!running_[b]) continue;
+    residual_[b] = latest_.residual[b];
+    allowed_[b] = allowed(b, latest_.scale[b]);
   }
 }
 
 void Monitor::write(Stats& stats) const {
   stats.status = status_;
   stats.residual = residual_;
+  stats.allowed = allowed_;
   stats.iterations = iterations_;
   if (!method_.empty()) stats.method = method_;
   for (std::size_t b = 0; b < running_.size(); ++b) {

@@ -25,9 +25,8 @@ const char* advice(Status status) {
     case Status::TimeLimit:
       return "allow more time, loosen the tolerance, or start nearer to the solution";
     case Status::Inaccurate:
-      return "the system is close to singular, or the products given do not belong to it; check them, or "
-             "work in "
-             "double";
+      return "a map whose samples depend on each other wants them as one sample, [1, n]; a linear system is "
+             "close to singular or its products do not belong to it: check them, or work in double";
     case Status::Converged:
       break;
   }
@@ -90,8 +89,12 @@ std::string Stats::brief() const {
   std::ostringstream out;
   const auto most = std::max_element(iterations.begin(), iterations.end());
   out << (method.empty() ? "no solve yet" : method) << ": " << count(Status::Converged) << " of "
-      << status.size() << " samples converged, largest residual " << max_residual() << ", at most "
-      << (most == iterations.end() ? 0 : *most) << " iterations";
+      << status.size() << " samples converged, largest residual " << max_residual();
+  const auto worst = std::max_element(residual.begin(), residual.end());
+  if (worst != residual.end() && allowed.size() == residual.size()) {
+    out << " (allowed " << allowed[worst - residual.begin()] << ")";
+  }
+  out << ", at most " << (most == iterations.end() ? 0 : *most) << " iterations";
   return out.str();
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "root/running_samples.h"
+#include "root/slopes.h"
 #include "stillpoint/core/packing.h"
 
 namespace stillpoint {
@@ -16,10 +17,22 @@ at::Tensor FixedPointProblem::solve() const {
   const at::NoGradGuard no_grad;
   solver.solve(solver_map, z0.requires_grad() ? z0.detach() : z0, monitor);
   at::Tensor best = monitor.best();
+  while (reopen(best) > 0) {
+    solver.solve(solver_map, best, monitor);
+    best = monitor.best();
+  }
   // The monitor holds it, too. Whoever else does, such as an f that kept what it returned, may write
   // to it.
   const bool shared = best.use_count() > 2 || best.storage().use_count() > 1;
   return shared ? best.clone() : best;
+}
+
+std::int64_t FixedPointProblem::reopen(const at::Tensor& z) const {
+  if (!monitor.parted()) return 0;
+  const at::NoGradGuard no_grad;
+  RowNorms whole;
+  monitor.norms(z, f.residual(z), whole);
+  return monitor.reopen(whole);
 }
 
 namespace {
@@ -29,11 +42,13 @@ using detail::RunningSamples;
 
 Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
   TORCH_CHECK(options.max_iterations >= 0, "max_iterations: expected ≥ 0, got ", options.max_iterations);
-  TORCH_CHECK(options.stall_window >= 0, "stall_window: expected ≥ 0, got ", options.stall_window);
+  TORCH_CHECK(options.stall_window.value_or(0) >= 0, "stall_window: expected ≥ 0, got ",
+              *options.stall_window);
   TORCH_CHECK(!options.time_limit || *options.time_limit >= 0.0, "time_limit: expected a number ≥ 0, got ",
               *options.time_limit);
   Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
-  if (options.stall_window > 0) monitor.park_stalled(options.stall_window);
+  const bool takes_all_steps = monitor.tolerance().allowed(1.0) == 0.0;
+  monitor.give_up_stalled(options.stall_window.value_or(takes_all_steps ? 0 : 100));
   monitor.judge_by(options.criterion);
   monitor.observe(options.observer);
   if (options.time_limit) monitor.limit_time(*options.time_limit);
@@ -43,6 +58,11 @@ Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
 // What the solver sees is `solver_map`, which is `map` or goes through `running`.
 Solution<at::Tensor> solve(const CheckedMap& map, const CheckedMap& solver_map, const RunningSamples* running,
                            const at::Tensor& z0, const EquationOptions& options, Monitor& monitor) {
+  if (map.equation() == Equation::Root) {
+    monitor.compare_in_unit_of_z([&solver_map, norm = options.tolerance.norm](const at::Tensor& z) {
+      return detail::slopes(solver_map, z, norm);
+    });
+  }
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   // Autograd refuses to save a tensor of inference mode, but a copy made outside of it is none.

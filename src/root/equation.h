@@ -27,7 +27,7 @@ struct EquationOptions {
   const GradientRule& gradient;
   Tolerance tolerance;
   std::int64_t max_iterations;
-  std::int64_t stall_window;
+  std::optional<std::int64_t> stall_window;
   std::optional<double> time_limit;
   OnFailure on_failure;
   Criterion criterion;

@@ -17,8 +17,8 @@ namespace {
 // The relative tolerance of each sample's next inner solve.
 class Forcing {
  public:
-  Forcing(double loosest, const Tolerance& tolerance, std::size_t batch)
-      : loosest_(loosest), tolerance_(tolerance), terms_(batch, loosest) {}
+  Forcing(double loosest, const Monitor& monitor)
+      : loosest_(loosest), monitor_(monitor), terms_(monitor.running().size(), loosest) {}
 
   const std::vector<double>& terms() const { return terms_; }
 
@@ -29,15 +29,14 @@ class Forcing {
       const double remembered = 0.9 * std::pow(terms_[b], alpha);
       if (remembered > 0.1) term = std::max(term, remembered);
       // No more than the outer tolerance needs (Kelley 1995, equation 6.20).
-      const double target = *tolerance_.absolute + *tolerance_.relative * now.scale[b];
-      term = std::max(term, 0.5 * target / now.residual[b]);
+      term = std::max(term, 0.5 * monitor_.allowed(b, now.scale[b]) / now.residual[b]);
       terms_[b] = std::isfinite(term) ? std::min(term, loosest_) : loosest_;
     }
   }
 
  private:
   double loosest_;
-  Tolerance tolerance_;
+  const Monitor& monitor_;
   std::vector<double> terms_;
 };
 
@@ -64,7 +63,7 @@ void NewtonKrylov::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& mon
   TORCH_CHECK(max_forcing > 0.0 && max_forcing < 1.0,
               "NewtonKrylov.max_forcing: expected a number in (0, 1), got ", max_forcing);
   TORCH_CHECK(max_halvings >= 0, "NewtonKrylov.max_halvings: expected ≥ 0, got ", max_halvings);
-  Forcing forcing(max_forcing, monitor.tolerance(), monitor.running().size());
+  Forcing forcing(max_forcing, monitor);
   detail::LinearizedPoint point(f, z0, monitor);
   while (monitor.update(point.z, point.norms)) {
     const RowNorms before = point.norms;

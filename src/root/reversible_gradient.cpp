@@ -208,6 +208,7 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   }
   problem.monitor.settle_for_latest();
   at::Tensor out = node->last.z.to(dtype).detach();
+  problem.reopen(out);
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
 
   node->set_next_edges(std::move(edges));

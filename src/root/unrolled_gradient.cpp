@@ -55,6 +55,7 @@ at::Tensor UnrolledGradient::differentiate(FixedPointProblem& problem) const {
     z = step(z, fz, picard.damping, monitor.running(), monitor.all_running());
   }
   monitor.settle_for_latest();
+  problem.reopen(z.detach());
   return z;
 }
 
@@ -90,6 +91,7 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
     z = recompute(segment, z);
   }
   monitor.settle_for_latest();
+  problem.reopen(z.detach());
   return z;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stillpoint/core/map.h"
+#include "stillpoint/core/slopes.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 
@@ -62,9 +63,12 @@ class Monitor {
   const Tolerance& tolerance() const { return tolerance_; }
   std::int64_t steps() const { return steps_; }  ///< updates so far, less one
 
-  /// From now on a sample that does not get on is parked, as if it had finished: one whose best residual has
-  /// not halved in the last `window` steps, or whose residual is not finite. Who is never resumed is reported
-  /// as stalled.
+  /// From now on a sample is given up as stalled if its best residual has not fallen by one per cent in the
+  /// last `window` steps; 0: never.
+  void give_up_stalled(std::int64_t window);
+  /// From now on a sample that makes slow progress is parked, as if it had finished: one whose best residual
+  /// has not halved in the last `window` steps, or whose residual is not finite. One that is never resumed is
+  /// reported as stalled.
   void park_stalled(std::int64_t window);
   /// Ends that, and has the parked samples run again, if there are steps left; how many those are. Another
   /// method can take them on from `best()`.
@@ -73,6 +77,10 @@ class Monitor {
   void limit_time(double seconds);
   /// Has samples judged by this from now on.
   void judge_by(Criterion criterion) { criterion_ = criterion; }
+  /// Has residuals compared in the unit of z, as a root needs it.
+  void compare_in_unit_of_z(Slopes::Measure measure);
+  /// What the residual of a sample may be where its iterate has the norm `scale`, as far as is known.
+  double allowed(std::size_t sample, double scale) const;
   /// Has each update shown to `observer`, which may be empty. Costs a copy of rows an update once samples
   /// have parted ways.
   void observe(Observer observer) { observer_ = std::move(observer); }
@@ -90,6 +98,12 @@ class Monitor {
 
   /// For each sample the frozen or best iterate.
   at::Tensor best() const;
+  /// Whether `best()` is made of several iterates, so that no evaluation has seen it as a whole.
+  bool parted() const { return finished_.defined(); }
+  /// Takes the norms of `best()` as a whole and has converged samples run again whose residual is more than
+  /// twice what it may be: samples of that map depend on each other. How many those are. They are reported as
+  /// inaccurate, unless a solver that starts from `best()` makes them converge.
+  std::int64_t reopen(const RowNorms& whole);
   /// Has the samples still running reported with their latest norms, for who returns the latest iterate, not
   /// the best.
   void settle_for_latest();
@@ -97,8 +111,12 @@ class Monitor {
   void write(Stats& stats) const;
 
  private:
-  bool advances_together(const RowNorms& norms, const std::vector<double>& measured) const;
+  bool advances_together(const RowNorms& norms, const std::vector<double>& measured);
+  void begin_window(std::int64_t window, double factor);
   bool window_ends() const { return window_ > 0 && (steps_ - window_start_) % window_ == 0; }
+  bool solves(std::size_t sample, double measured, double scale) const;
+  void follow_slopes(const at::Tensor& z, const RowNorms& norms);
+  void run_again(std::size_t sample);
   bool stalls(std::size_t sample) const;
   bool time_is_over() const { return deadline_ && std::chrono::steady_clock::now() >= *deadline_; }
   bool goes_on() const { return running_count_ > 0 && steps_ < max_iterations_ && !time_is_over(); }
@@ -118,11 +136,15 @@ class Monitor {
   std::vector<std::uint8_t> non_finite_;  // in a row
   std::vector<Status> status_;
   std::vector<double> residual_;  // of the best iterate
+  std::vector<double> allowed_;   // what that may be
   RowNorms latest_;               // of the last update with f(z)
   std::vector<std::int64_t> iterations_;
   at::Tensor best_;  // best iterates of the running samples; shared with the caller unless owned
   bool owns_best_ = false;
-  std::int64_t window_ = 0;        // of `park_stalled`, in steps; 0: nobody is parked
+  std::int64_t patience_ = 0;      // of `give_up_stalled`
+  std::int64_t window_ = 0;        // in steps; 0: no sample is given up or parked
+  double factor_ = 1.0;            // by which the best residual has to fall in a window
+  bool parks_ = false;             // as `park_stalled` does
   std::int64_t window_start_ = 0;  // a step at which a window began
   std::vector<double> mark_;       // the best residual when the window began
   std::vector<std::uint8_t> parked_;
@@ -130,6 +152,8 @@ class Monitor {
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::string method_;
   Criterion criterion_ = Criterion::Residual;
+  std::optional<Slopes> slopes_;
+  std::vector<double> bounds_;    // what the tolerance allows at the latest iterate
   std::vector<double> distance_;  // of the latest step, as `Criterion::Step` measures it
   at::Tensor previous_;           // the iterate before, if that is asked for
   Observer observer_;

@@ -12,7 +12,7 @@ enum class Status : std::uint8_t {
   Converged,      ///< its residual is within the tolerance
   MaxIterations,  ///< the iterations ran out; its best iterate is returned
   NonFinite,      ///< its residual became NaN or infinite and stayed so; its best iterate is returned
-  Stalled,        ///< its best residual had stopped falling; its best iterate is returned
+  Stalled,        ///< its best residual has stopped falling; its best iterate is returned
   TimeLimit,      ///< the time allowed was over; its best iterate is returned
   Inaccurate,     ///< the method ended, but its result does not satisfy the equation to the tolerance
 };
@@ -31,7 +31,10 @@ enum class OnFailure : std::uint8_t {
 struct Stats {
   std::string method;
   std::vector<Status> status;
-  std::vector<double> residual;          ///< of the iterate returned, in the norm of the tolerance
+  std::vector<double> residual;  ///< of the iterate returned, in the norm of the tolerance
+  /// What that residual may be, where it is known: the tolerance for the scale of each sample. Empty for
+  /// linear systems.
+  std::vector<double> allowed;
   std::vector<std::int64_t> iterations;  ///< steps taken from the starting point
   /// Of the map (fixed points) or operator (linear systems) by the solver, without the one evaluation that is
   /// recorded for an implicit gradient.

@@ -32,8 +32,9 @@ enum class Criterion : std::uint8_t {
 
 /// When a sample counts as solved: ‖residual‖ ≤ absolute + relative · ‖scale‖.
 ///
-/// The scale is the iterate z for fixed points and roots, the right-hand side for linear systems.
-/// A field left empty takes the default of the state's dtype, which can be reached in that dtype:
+/// The scale is the iterate z for fixed points and roots, the right-hand side for linear systems. The
+/// residual of a root is first brought to the unit of z, see `Slopes`. Nothing that is not finite is ever
+/// solved. A field left empty takes the default of the state's dtype, which can be reached in that dtype:
 ///
 /// | dtype              | relative | absolute |
 /// |--------------------|----------|----------|
@@ -47,6 +48,8 @@ struct Tolerance {
 
   /// This tolerance with empty fields filled in for `dtype`. Throws if a field is negative or NaN.
   Tolerance resolved(c10::ScalarType dtype) const;
+  /// What the residual may be beside this scale. The tolerance must be resolved.
+  double allowed(double scale) const { return *absolute + *relative * scale; }
 };
 
 }  // namespace stillpoint

@@ -19,9 +19,10 @@ struct FixedPointOptions {
   GradientRule gradient = ImplicitGradient{};
   Tolerance tolerance = {};           ///< of f(z) − z, relative to z; defaults by dtype
   std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
-  /// ≥ 0, in steps: a sample whose best residual has not halved in so many is given up as stalled. 0: never.
-  /// (`Auto` has its own, and does not give up but escalates.)
-  std::int64_t stall_window = 0;
+  /// ≥ 0, in steps: a sample whose best residual has not fallen by one per cent in so many is given up as
+  /// stalled. 0: never. Empty: 100, or never if the tolerance is zero, when all iterations are wanted. (`Auto`
+  /// has a window of its own, after which it escalates.)
+  std::optional<std::int64_t> stall_window = {};
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;
   Criterion criterion = Criterion::Residual;  ///< what the tolerance is compared with

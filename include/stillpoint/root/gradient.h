@@ -22,6 +22,9 @@ struct FixedPointProblem {
 
   /// Runs the solver with gradients off: the best iterate of each sample.
   at::Tensor solve() const;
+  /// Evaluates what the solve led to as a whole, if no evaluation has yet, and has the monitor open those
+  /// samples again that are disturbed by what has become of the others. How many of them can go on.
+  std::int64_t reopen(const at::Tensor& z) const;
 };
 
 /// A type that turns a problem into a solution with derivatives attached. Gradients are on when it is called.
