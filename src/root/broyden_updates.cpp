@@ -15,9 +15,9 @@ namespace stillpoint::detail {
 namespace {
 
 // What is kept of a sample from one step to the next: the step s, p = H r where it began, q = H r⁺ by the
-// same H where it ended, r, the r of the best iterate, and room for one vector more. H changes only through
-// its new update, so that H (r − r⁺) = p − q, and H r⁺ by the new H, for the next step, is q + u (s · q):
-// neither is computed again.
+// same H where it ended, the r where the next step begins, the r of the best iterate, and room for one vector
+// more. H changes only through its new update, so that H (r − r⁺) = p − q, and H r⁺ by the new H, for the
+// next step, is q + u (s · q): neither is computed again.
 enum Work : std::int64_t { kStep, kBefore, kAfter, kResidual, kBestResidual, kSpare, kWork };
 
 at::Tensor where_usable(const at::Tensor& usable, const at::Tensor& t) {
@@ -69,9 +69,14 @@ class BroydenUpdates::Row {
   }
   void keep_best() { copy(work(kResidual), work(kBestResidual)); }
 
-  void begin() {
-    used_ = 0;
-    apply_start(work(kBestResidual), work(kBefore));
+  void begin() { used_ = 0; }
+
+  // H r where the best iterate is, from which the next step goes.
+  void go_back() {
+    copy(work(kBestResidual), work(kResidual));
+    apply_start(work(kResidual), work(kBefore));
+    kernels_.dots(v_, stride_, used_, work(kResidual), width_, dots_);
+    kernels_.combine(u_, stride_, used_, dots_, width_, work(kBefore), work(kBefore));
   }
 
   void update() {
@@ -186,7 +191,8 @@ void BroydenUpdates::step_rows(const at::Tensor& z, const at::Tensor& fz, const 
     } else {
       row.update();
     }
-    row.go((marks.begins[b] ? best_data : z_data) + at, lengths[b], next_data + at);
+    if (marks.returns[b]) row.go_back();
+    row.go((marks.returns[b] ? best_data : z_data) + at, lengths[b], next_data + at);
     used_[b] = row.used();
   }
 }
@@ -209,11 +215,14 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
     if (marks.running[b] && marks.begins[b]) used_[b] = 0;
   }
 
-  part(kResidual).copy_(r);
   part(kBestResidual).copy_(select_rows(marks.better, r, part(kBestResidual)));
-  const at::Tensor p =
-      select_rows(marks.begins, start_times(part(kBestResidual), false), at::where(usable, q + u * by_q, q));
-  const at::Tensor from = select_rows(marks.begins, best, z);
+  part(kResidual).copy_(select_rows(marks.returns, part(kBestResidual), r));
+  at::Tensor p = at::where(usable, q + u * by_q, q);
+  if (std::ranges::count(marks.returns, 1) > 0) {
+    const at::Tensor back = part(kBestResidual);
+    p = select_rows(marks.returns, times(start_times(back, false), u_, v_, back), p);
+  }
+  const at::Tensor from = select_rows(marks.returns, best, z);
   at::Tensor next = select_rows(marks.running, from + p * to_column(lengths, z), z);
   part(kBefore).copy_(p);
   part(kStep).copy_(next - from);

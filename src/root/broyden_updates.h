@@ -15,11 +15,13 @@ namespace stillpoint::detail {
 /// stays what it was.
 class BroydenUpdates {
  public:
-  /// Which samples go on, which of them have an evaluation better than all before, and which go back to
-  /// their best iterate and begin again at H₀. A sample may be better and begin again.
+  /// Which samples go on, which of them have an evaluation better than all before, which go back to their
+  /// best iterate, and which of these drop their updates and begin again at H₀. A sample may be better and go
+  /// back.
   struct Marks {
     const std::vector<std::uint8_t>& running;
     const std::vector<std::uint8_t>& better;
+    const std::vector<std::uint8_t>& returns;
     const std::vector<std::uint8_t>& begins;
   };
 
@@ -29,8 +31,8 @@ class BroydenUpdates {
   void set_start(const std::vector<std::uint8_t>& mark, const at::Tensor& inverse);
 
   /// The next iterates from z and fz = f(z): takes in the good update, after which H (r_before − r) = step,
-  /// and goes H r times the sample's length further, from `best` for samples that begin again. Samples that
-  /// are not running stay at z.
+  /// and goes H r times the sample's length further, from `best` for samples that go back. Samples that are
+  /// not running stay at z.
   at::Tensor step(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
                   const std::vector<double>& lengths);
 

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
+#include "core/rows.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/problems.h"
@@ -90,15 +92,41 @@ TEST(Convergence, OfAndersonOnAnAffineMapEndsWithTheDimension) {
   for (const auto iterations : stats.iterations) EXPECT_LE(iterations, 12);
 }
 
+// Gay 1979, with memory for all updates: on any affine map, also one that repels, and though the residual
+// grows by up to 5e4 times (width 8) or 1e10 times (32) on the way. What rounding costs then takes a few
+// steps more.
 TEST(Convergence, OfBroydenOnAnAffineMapEndsWithTwiceTheDimension) {
-  // Gay 1979, with memory for all updates, unless a step is taken back. None is here: an update never
-  // enlarges ‖B − A‖, which is 0.25 at the start, so ‖B⁻¹‖ is at most 2 and the residual at least halves.
-  for (const std::int64_t width : {4, 8}) {
-    const Tensor a = contraction_matrix(width, 0.25, /*normal=*/true), b = normal({20, width});
-    const auto stats = fixed_point([&](const Tensor& z) { return z.matmul(a) + b; }, zeros({20, width}),
-                                   {.solver = Broyden{.memory = 2 * width}, .tolerance = {.relative = 1e-9}})
-                           .stats;
-    for (const auto iterations : stats.iterations) EXPECT_LE(iterations, 2 * width);
+  for (const std::int64_t width : {4, 8, 16, 32}) {
+    const Tensor a = normal({100, width, width}), b = normal({100, width});
+    const Map f = [&](const Tensor& z) { return torch::bmm(a, z.unsqueeze(2)).squeeze(2) + b; };
+    for (const bool aten : {false, true}) {
+      std::optional<detail::AtenPathGuard> guard;
+      if (aten) guard.emplace();
+      const auto stats =
+          fixed_point(f, zeros({100, width}),
+                      {.solver = Broyden{.memory = 2 * width + 8}, .on_failure = OnFailure::Ignore})
+              .stats;
+      EXPECT_TRUE(stats.converged()) << stats.full();
+      for (const auto iterations : stats.iterations) EXPECT_LE(iterations, 2 * width + width / 4) << width;
+      EXPECT_LE(stats.mean_iterations(), 2.0 * width);
+    }
+  }
+}
+
+// x + x³ / 10 coupled by a random matrix: the steps do run away here.
+TEST(Convergence, OfBroydenComesBackFromStepsThatRunAway) {
+  const Tensor a = 0.7 * normal({100, 8, 8}), b = normal({100, 8});
+  const Map f = [&](const Tensor& z) {
+    return torch::bmm(a, (z + 0.1 * z.pow(3)).unsqueeze(2)).squeeze(2) + b;
+  };
+  for (const bool aten : {false, true}) {
+    std::optional<detail::AtenPathGuard> guard;
+    if (aten) guard.emplace();
+    const auto [value, stats] =
+        fixed_point(f, zeros({100, 8}), {.solver = Broyden{}, .on_failure = OnFailure::Ignore});
+    EXPECT_GE(stats.count(Status::Converged), 70) << stats.brief();
+    EXPECT_EQ(stats.count(Status::NonFinite), 0);
+    EXPECT_TRUE(close(vector(stats.residual), (f(value) - value).norm(2, 1), 1e-9));
   }
 }
 

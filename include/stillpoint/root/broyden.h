@@ -16,11 +16,14 @@ enum class BroydenStart {
 /// The inverse of A is kept as its start and at most `memory` rank-one updates; when they are full, they are
 /// dropped, so memory is 2 · `memory` + 6 vectors and nothing degrades into NaN. Superlinear convergence.
 ///
-/// A step whose residual is over 30 times the smallest of its sample so far, or not finite, is taken back to
-/// where that was; the updates are dropped, a Jacobian at the start is computed again there, and the next
-/// steps are shortened, by half for each time in a row. Until that sample has a smaller residual again, twice
-/// the smallest is its limit. (Broyden 1965; the limited-memory form as in Bai, Kolter, Koltun 2019,
-/// appendix; restarts as in Kelley 1995, section 7.3; the limits by measurement.)
+/// From the identity an affine map is solved in 2N steps, and the residual may grow a thousand times and more
+/// on the way; so with memory for 2N updates the first 2N steps go anywhere finite. Other steps whose
+/// residual is over 30 times the smallest of their sample so far, or not finite, are taken back to where that
+/// was, and the next ones are shortened, by half for each time in a row. Until that sample has a smaller
+/// residual again, twice the smallest is its limit. The updates stay, unless the residual is not finite; a
+/// Jacobian at the start is computed again there, and the updates are dropped. (Broyden 1965; 2N steps: Gay
+/// 1979, SIAM J. Numer. Anal. 16(4); the limited-memory form as in Bai, Kolter, Koltun 2019, appendix;
+/// restarts as in Kelley 1995, section 7.3; the limits by measurement.)
 struct Broyden {
   static constexpr const char* name = "Broyden";
   static constexpr bool solves_roots = true;
