@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/functions/tensor.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
 
@@ -75,7 +76,7 @@ struct Tape::Graph {
     std::vector<Target> targets;  // one for each next edge
   };
   struct Cut {
-    Node* node;
+    std::shared_ptr<Node> node;
     std::size_t edge;
   };
   enum class Wanted : std::uint8_t { Input, Captured, All };
@@ -92,6 +93,7 @@ struct Tape::Graph {
   bool reaches_input = false;
   bool is_private = false;  // no other graph can hold these nodes, so edges may be cut for a replay
 
+  static void add_cut(std::vector<Cut>& cuts, Node& node, std::size_t edge);
   variable_list replay(const at::Tensor& v, Wanted wanted, bool create_graph) const;
   void run(std::vector<variable_list>& gradients, variable_list& result) const;
 };
@@ -216,9 +218,9 @@ Tape::Tape(const Map& f, const at::Tensor& z, Input input) : graph_(std::make_un
       step.targets.push_back(target_of(edge));
       if (!edge.is_valid()) continue;
       if (edge.function == graph.input.function) {
-        graph.entering.push_back({step.node, k});
+        Graph::add_cut(graph.entering, *step.node, k);
       } else if (reaches && !explorer.reaches(edge.function.get())) {
-        graph.leaving.push_back({step.node, k});
+        Graph::add_cut(graph.leaving, *step.node, k);
       }
     }
   }
@@ -268,6 +270,16 @@ class CutEdges {
 };
 
 }  // namespace
+
+// An operation in place on a view is recorded as a node that wraps the operation's own and repeats its edges.
+// Both are cut: LibTorch 2.x demands that they agree, and the operation skips what nobody wants. It is the
+// only node that looks at another's edges.
+void Tape::Graph::add_cut(std::vector<Cut>& cuts, Node& node, std::size_t edge) {
+  cuts.push_back({node.shared_from_this(), edge});
+  if (const auto* wrapper = dynamic_cast<const torch::autograd::CopySlices*>(&node)) {
+    cuts.push_back({wrapper->fn, edge});
+  }
+}
 
 variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool create_graph) const {
   variable_list result(1 + captured.size());

@@ -16,6 +16,21 @@ struct Cube : torch::autograd::Function<Cube> {
   }
 };
 
+// Adds the product of the others to its first argument.
+struct AddProduct : torch::autograd::Function<AddProduct> {
+  static Tensor forward(torch::autograd::AutogradContext* context, Tensor sum, const Tensor& x,
+                        const Tensor& y) {
+    context->save_for_backward({x, y});
+    context->mark_dirty({sum});
+    return sum.addcmul_(x, y);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    return {gradients[0], gradients[0] * saved[1], (gradients[0] * saved[0]).sum(0)};
+  }
+};
+
 Tensor doubled_by_hook(Tensor t) {
   t.register_hook([](const Tensor& g) { return g * 2; });
   return t;
@@ -33,6 +48,31 @@ Tensor in_place_on_a_view(const Tensor& z, const Captured& c) {
   y.narrow(1, 0, 2).mul_(c[1].narrow(0, 1, 2));
   y.select(0, 1).tanh_();
   return y * z;
+}
+
+// Views of views, edited together and apart, and read again after the edits.
+Tensor in_place_on_chained_views(const Tensor& z, const Captured& c) {
+  const Tensor y = z * c[2];
+  const Tensor block = y.t().narrow(0, 1, 2);
+  block.select(1, 0).add_(c[0][0].narrow(0, 0, 2) * z[2].narrow(0, 0, 2));
+  block.mul_(c[1].narrow(0, 2, 2).unsqueeze(1));
+  block.select(0, 1).tanh_();
+  return y * c[1] + block.sum() * z;
+}
+
+// What is edited does not come from z, which enters by the edits alone.
+Tensor slices_assigned(const Tensor& z, const Captured& c) {
+  Tensor y = c[2].clone();
+  y.index_put_({0}, z[1] * c[1]);
+  y.narrow(1, 1, 2).mul_(z.narrow(1, 0, 2).cos());
+  y.narrow(1, 2, 2).addmm_(z, c[0].narrow(1, 0, 2));
+  return y;
+}
+
+Tensor function_in_place_on_a_view(const Tensor& z, const Captured& c) {
+  Tensor y = z * c[2], view = y.narrow(1, 1, 2);
+  AddProduct::apply(view, z.narrow(1, 0, 2), c[1].narrow(0, 2, 2));
+  return y.sin();
 }
 
 Tensor splits(const Tensor& z, const Captured& c) {
@@ -87,6 +127,9 @@ std::vector<TapeCase> graphs() {
   return {
       {"in place on its own", in_place},
       {"in place on a view", in_place_on_a_view},
+      {"in place on chained views", in_place_on_chained_views},
+      {"slices assigned", slices_assigned},
+      {"a function in place on a view", function_in_place_on_a_view},
       {"captured used twice",
        [](const Tensor& z, const Captured& c) {
          return torch::tanh(z.matmul(c[0]) + c[2]).matmul(c[0]) * c[2];

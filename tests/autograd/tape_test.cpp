@@ -119,12 +119,14 @@ TEST_P(TapeOf, StopsAtWhatWasCaptured) {
   const Tape tape(map(upstream), z_);
 
   const auto c = leaves(upstream);
-  const Tensor value = GetParam().f(z_.clone().requires_grad_(), c);
+  const Tensor input = z_.clone().requires_grad_();
+  const Tensor value = GetParam().f(input, c);
   const Tensor v = normal(value.sizes());
-  const auto expected = engine((value * v).sum(), c);
+  // In z, too: of some inputs alone, LibTorch 1.13 fails where a view has been edited in place.
+  const auto expected = engine((value * v).sum(), {input, c[0], c[1], c[2]});
   const auto pulled_back = tape.pull_back(v);
   for (std::size_t i = 0; i < c.size(); ++i) {
-    EXPECT_TRUE(close(pulled_back_to(tape, pulled_back, upstream[i]), expected[i], kTolerance))
+    EXPECT_TRUE(close(pulled_back_to(tape, pulled_back, upstream[i]), expected[i + 1], kTolerance))
         << "captured " << i;
   }
   // The graph upstream was not touched.

@@ -125,6 +125,25 @@ TEST(Derivatives, OfACellThatIgnoresItsState) {
       {per_sample(normal({2, 3})), shared(small_matrix())}, {.orders = 3, .reference_steps = 3});
 }
 
+// In backward passes of all orders, on views of views, with captured tensors and the state on either side.
+TEST(Derivatives, OfACellThatEditsViewsInPlace) {
+  check_layer(
+      [](const Solve& solve, const Inputs& in) {
+        return solve(
+            [=](const Tensor& z) {
+              Tensor y = z.matmul(in[0]);
+              const Tensor right = y.narrow(1, 1, 2);
+              right.mul_(in[2].narrow(0, 0, 2)).select(1, 0).add_(in[1].select(1, 0));
+              y.narrow(1, 0, 2).tanh_();
+              Tensor shifted = in[1] * in[2];
+              shifted.narrow(1, 0, 2).add_(0.2 * z.narrow(1, 1, 2));
+              return torch::tanh(y) + 0.5 * shifted.sin() + 0.1 * right.sum(1, true);
+            },
+            torch::zeros_like(in[1]));
+      },
+      {shared(small_matrix()), per_sample(normal({2, 3})), shared(normal({3}))}, {.orders = 3});
+}
+
 TEST(Derivatives, OfASquareRoot) {
   // Heron's iteration: the Jacobian vanishes at the solution, its derivatives do not. The loop's derivatives
   // lag behind its value, which converges quadratically, so here the rules that stop with the value are left
