@@ -5,15 +5,17 @@
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/saved_variable.h>
-#include <torch/csrc/autograd/variable.h>
 
+#include <atomic>
 #include <cmath>
-#include <optional>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "autograd/evaluation.h"
-#include "autograd/graph_task.h"
+#include "autograd/layer_node.h"
 #include "core/check.h"
+#include "core/report_lock.h"
 #include "core/rows.h"
 #include "stillpoint/autograd/tape.h"
 
@@ -51,74 +53,74 @@ Solution<at::Tensor> estimate(const Map& adjoint_estimate, const at::Tensor& g) 
   return adjoint;
 }
 
-struct ImplicitNode : Node {
-  Map f;
-  ImplicitRule rule;
-  std::shared_ptr<Stats> stats;
-  std::shared_ptr<Tape> tape;  // of f at z; serves the first-order backward pass
-  std::optional<detail::Evaluation> evaluation;
-  SavedVariable z;
+class SavedImplicit : public detail::Saved {
+ public:
+  SavedImplicit(Map map, std::shared_ptr<const Tape> tape, ImplicitRule rule, std::shared_ptr<Stats> stats)
+      : f_(std::move(map)),
+        rule_(std::move(rule)),
+        stats_(std::move(stats)),
+        evaluation_(*tape),
+        tape_(std::move(tape)) {}
 
-  std::string name() const override { return "StillpointImplicit"; }
+  void save(const at::Tensor& out) { z_ = SavedVariable(out, /*is_output=*/true); }
 
-  void release_variables() override {
-    z.reset_data();
-    tape = nullptr;
-    evaluation.reset();
-    f = nullptr;
-    rule = {};
-  }
-
-  variable_list apply(variable_list&& gradients) override {
-    TORCH_CHECK(
-        tape != nullptr,
-        "Trying to backward through an implicit layer a second time, after its saved values were freed: "
-        "specify retain_graph=true when calling backward() or grad() the first time");
-    variable_list result(num_outputs());
+  variable_list differentiate(const std::shared_ptr<Node>& node, const at::Tensor& g) const override {
+    const bool create_graph = at::GradMode::is_enabled();
     // Higher derivatives come back here in passes that create no graph, and build on an exact adjoint.
-    if (at::GradMode::is_enabled()) rule.adjoint_estimate = nullptr;
-    if (gradients[0].defined()) {
-      detail::with_all_gradients_wanted([&] { result = differentiate(gradients[0]); });
-    }
-    return result;
-  }
+    if (create_graph) exact_ = true;
+    const at::Tensor z = z_.unpack(node);
+    const at::Tensor u = solve_adjoint(z.detach(), g.detach().contiguous());
+    if (!create_graph) return tape_->pull_back(u);
 
-  at::Tensor solve_adjoint(const at::Tensor& at_z, const at::Tensor& g) const {
-    const bool estimated = rule.adjoint_estimate != nullptr;
-    const at::NoGradGuard no_grad;
-    const bool by_hand = rule.transposed_jacobian != nullptr;
-    const Map recorded = [this](const at::Tensor& u) { return tape->vjp(u); };
-    const Map product = by_hand ? rule.transposed_jacobian(at_z) : recorded;
-    const Tolerance tolerance = rule.tolerance.resolved(g.scalar_type());
-    const ImplicitRule::AdjointSolve& solve = rule.first_order_solve ? rule.first_order_solve : rule.solve;
-    Solution<at::Tensor> adjoint =
-        estimated ? estimate(rule.adjoint_estimate, g) : solve(rule.equation, product, g, tolerance);
-    if (by_hand || estimated) verify(*tape, rule.equation, g, tolerance, adjoint);
-    const std::shared_ptr<Stats> next = stats->backward;
-    *stats = std::move(adjoint.stats);
-    stats->backward = next;
-    const bool as_asked = estimated && stats->count(Status::NonFinite) == 0;
-    if (!as_asked) report_failure(*stats, rule.on_failure);
-    return adjoint.value;
-  }
-
-  variable_list differentiate(const at::Tensor& g) const {
-    const at::Tensor at_z = z.unpack(const_cast<ImplicitNode*>(this)->shared_from_this());
-    const at::Tensor u = solve_adjoint(at_z.detach(), g.detach().contiguous());
-    if (!at::GradMode::is_enabled()) return tape->pull_back(u);
-
-    const auto connected = std::make_shared<Tape>(f, at_z, Tape::Input::Connected);
-    evaluation->expect_same(*connected);
-    if (!stats->backward) stats->backward = std::make_shared<Stats>();
-    ImplicitRule same = rule;
+    const auto connected = std::make_shared<Tape>(f_, z, Tape::Input::Connected);
+    evaluation_.expect_same(*connected);
+    ImplicitRule same = rule_;
     same.transposed_jacobian = nullptr;  // these know the first-order system alone
     same.first_order_solve = nullptr;
     same.adjoint_estimate = nullptr;
     const at::Tensor attached =
         implicit([connected, g](const at::Tensor& v) { return connected->vjp(v, true) + g; }, u,
-                 std::move(same), stats->backward);
+                 std::move(same), stats_of_next_order());
     return connected->pull_back(attached, true);
   }
+
+ private:
+  at::Tensor solve_adjoint(const at::Tensor& z, const at::Tensor& g) const {
+    const bool estimated = rule_.adjoint_estimate != nullptr && !exact_;
+    const at::NoGradGuard no_grad;
+    const bool by_hand = rule_.transposed_jacobian != nullptr;
+    const Map recorded = [this](const at::Tensor& u) { return tape_->vjp(u); };
+    const Map product = by_hand ? rule_.transposed_jacobian(z) : recorded;
+    const Tolerance tolerance = rule_.tolerance.resolved(g.scalar_type());
+    const ImplicitRule::AdjointSolve& solve = rule_.first_order_solve ? rule_.first_order_solve : rule_.solve;
+    Solution<at::Tensor> adjoint =
+        estimated ? estimate(rule_.adjoint_estimate, g) : solve(rule_.equation, product, g, tolerance);
+    if (by_hand || estimated) verify(*tape_, rule_.equation, g, tolerance, adjoint);
+    write_report(adjoint.stats);
+    const bool as_asked = estimated && adjoint.stats.count(Status::NonFinite) == 0;
+    if (!as_asked) report_failure(adjoint.stats, rule_.on_failure);
+    return adjoint.value;
+  }
+
+  void write_report(Stats report) const {
+    const std::lock_guard<std::mutex> lock(detail::report_lock);
+    report.backward = stats_->backward;
+    *stats_ = std::move(report);
+  }
+
+  std::shared_ptr<Stats> stats_of_next_order() const {
+    const std::lock_guard<std::mutex> lock(detail::report_lock);
+    if (!stats_->backward) stats_->backward = std::make_shared<Stats>();
+    return stats_->backward;
+  }
+
+  Map f_;
+  ImplicitRule rule_;
+  std::shared_ptr<Stats> stats_;
+  detail::Evaluation evaluation_;
+  std::shared_ptr<const Tape> tape_;  // of f at z; serves the first-order backward pass
+  SavedVariable z_;
+  mutable std::atomic<bool> exact_ = false;  // no estimate any more
 };
 
 }  // namespace
@@ -127,16 +129,12 @@ at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule, std::s
   if (!at::GradMode::is_enabled()) return z;
   auto tape = std::make_shared<Tape>(f, z);
   if (tape->captured().empty()) return z.detach();
-  const std::shared_ptr<ImplicitNode> node(new ImplicitNode, torch::autograd::deleteNode);
-  node->set_next_edges(edge_list(tape->captured()));
-  node->f = f;
-  node->rule = std::move(rule);
-  node->stats = backward ? std::move(backward) : std::make_shared<Stats>();
-  node->evaluation.emplace(*tape);
-  node->tape = std::move(tape);
+  edge_list edges = tape->captured();
+  const auto saved = std::make_shared<SavedImplicit>(
+      f, std::move(tape), std::move(rule), backward ? std::move(backward) : std::make_shared<Stats>());
   at::Tensor out = z.detach();
-  torch::autograd::create_gradient_edge(out, node);
-  node->z = SavedVariable(out, /*is_output=*/true);
+  detail::attach(out, "StillpointImplicit", std::move(edges), saved);
+  saved->save(out);
   return out;
 }
 

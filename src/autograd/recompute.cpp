@@ -1,15 +1,15 @@
 #include "stillpoint/autograd/recompute.h"
 
-#include <c10/util/Exception.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <memory>
 #include <optional>
-#include <string>
+#include <utility>
 
 #include "autograd/evaluation.h"
-#include "autograd/graph_task.h"
+#include "autograd/layer_node.h"
 #include "stillpoint/autograd/tape.h"
 
 namespace stillpoint {
@@ -20,31 +20,20 @@ using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-struct RecomputeNode : Node {
+struct SavedPiece : detail::Saved {
+  SavedPiece(Map map, const at::Tensor& at_x, detail::Evaluation first)
+      : f(std::move(map)), x(at_x, /*is_output=*/false), evaluation(std::move(first)) {}
+
+  variable_list differentiate(const std::shared_ptr<Node>& /*node*/, const at::Tensor& g) const override {
+    const bool create_graph = at::GradMode::is_enabled();
+    const Tape tape(f, x.unpack(), create_graph ? Tape::Input::Connected : Tape::Input::Detached);
+    evaluation.expect_same(tape);
+    return tape.pull_back_all(g, create_graph);
+  }
+
   Map f;
   SavedVariable x;
-  std::optional<detail::Evaluation> evaluation;
-
-  std::string name() const override { return "StillpointRecompute"; }
-
-  void release_variables() override {
-    x.reset_data();
-    evaluation.reset();
-    f = nullptr;
-  }
-
-  variable_list apply(variable_list&& gradients) override {
-    variable_list result(num_outputs());
-    const at::Tensor at_x = x.unpack();
-    if (!gradients[0].defined()) return result;
-    detail::with_all_gradients_wanted([&] {
-      const bool create_graph = at::GradMode::is_enabled();
-      const Tape tape(f, at_x, create_graph ? Tape::Input::Connected : Tape::Input::Detached);
-      evaluation->expect_same(tape);
-      result = tape.pull_back_all(gradients[0], create_graph);
-    });
-    return result;
-  }
+  detail::Evaluation evaluation;
 };
 
 }  // namespace
@@ -61,12 +50,8 @@ at::Tensor recompute(const Map& f, const at::Tensor& x) {
     evaluation.emplace(tape);
   }
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
-  const std::shared_ptr<RecomputeNode> node(new RecomputeNode, torch::autograd::deleteNode);
-  node->set_next_edges(std::move(edges));
-  node->f = f;
-  node->x = SavedVariable(x, /*is_output=*/false);
-  node->evaluation = std::move(evaluation);
-  torch::autograd::create_gradient_edge(out, node);
+  detail::attach(out, "StillpointRecompute", std::move(edges),
+                 std::make_shared<SavedPiece>(f, x, std::move(*evaluation)));
   return out;
 }
 

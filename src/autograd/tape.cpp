@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
@@ -91,7 +92,8 @@ struct Tape::Graph {
   std::vector<Cut> leaving;   // edges by which nodes that z reaches lead to where z does not
   std::vector<Cut> entering;  // edges into the anchor
   bool reaches_input = false;
-  bool is_private = false;  // no other graph can hold these nodes, so edges may be cut for a replay
+  mutable std::mutex replaying;  // by one thread at a time, since each cuts other edges
+  bool is_private = false;       // no other graph can hold these nodes, so edges may be cut for a replay
 
   static void add_cut(std::vector<Cut>& cuts, Node& node, std::size_t edge);
   variable_list replay(const at::Tensor& v, Wanted wanted, bool create_graph) const;
@@ -291,13 +293,16 @@ variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool creat
   }
   static const std::vector<Cut> none;
   const bool may_cut = is_private && !create_graph;
-  const CutEdges cuts(!may_cut || wanted == Wanted::All ? none
-                      : wanted == Wanted::Input         ? leaving
-                                                        : entering);
   std::vector<variable_list> gradients(steps.size());
   gradients[root_target.index].resize(root.function->num_inputs());
   gradients[root_target.index][root.input_nr] = v;
-  detail::with_all_gradients_wanted([&] { run(gradients, result); });
+  detail::with_all_gradients_wanted([&] {
+    const std::lock_guard<std::mutex> alone(replaying);
+    const CutEdges cuts(!may_cut || wanted == Wanted::All ? none
+                        : wanted == Wanted::Input         ? leaving
+                                                          : entering);
+    run(gradients, result);
+  });
   if (result[0].defined() && !input.function->pre_hooks().empty()) {
     variable_list hooked{result[0]};
     call_hooks(*input.function, hooked);

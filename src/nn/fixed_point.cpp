@@ -2,8 +2,11 @@
 
 #include <ATen/Functions.h>
 
+#include <mutex>
 #include <ostream>
 #include <utility>
+
+#include "core/report_lock.h"
 
 namespace stillpoint::nn {
 
@@ -24,6 +27,7 @@ at::Tensor FixedPointImpl::forward(const at::Tensor& x, const at::Tensor& z0) {
       // By value: the backward pass may call it when this module is gone.
       [cell = cell_, x](const at::Tensor& z) mutable { return cell.forward(z, x); },
       z0.defined() ? z0 : at::zeros_like(x), options);
+  const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
   stats_ = std::move(solution.stats);
   return solution.value;
 }

@@ -7,9 +7,12 @@
 #include <torch/nn/functional/padding.h>
 
 #include <cmath>
+#include <mutex>
 #include <ostream>
 #include <utility>
 #include <vector>
+
+#include "core/report_lock.h"
 
 namespace stillpoint::nn {
 namespace {
@@ -95,6 +98,7 @@ at::Tensor MonotoneLayer<Derived>::forward(const at::Tensor& x, const at::Tensor
   const at::Tensor injected = self.input(x);
   Solution<at::Tensor> solution =
       fixed_point(self.map_of(injected), z0.defined() ? z0 : at::zeros_like(injected), options.solve);
+  const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
   stats_ = std::move(solution.stats);
   return solution.value;
 }

@@ -8,9 +8,11 @@
 #include <torch/nn/modules/container/sequential.h>
 
 #include <algorithm>
+#include <mutex>
 #include <ostream>
 #include <utility>
 
+#include "core/report_lock.h"
 #include "nn/equilibrium_conv.h"
 
 namespace stillpoint::nn {
@@ -115,6 +117,7 @@ std::vector<at::Tensor> MultiscaleImpl::forward(const at::Tensor& x) {
   auto solution =
       fixed_point([self, injected](const std::vector<at::Tensor>& z) { return self->cell(z, injected); },
                   start, options.solve);
+  const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
   stats_ = std::move(solution.stats);
   return solution.value;
 }

@@ -3,9 +3,11 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "core/report_lock.h"
 #include "core/rows.h"
 #include "linear/adjoint_operator.h"
 #include "linear/solve_rest.h"
@@ -39,7 +41,10 @@ ImplicitRule::AdjointSolve detail::warm_started_solve(LinearSolver solver,
                                                       std::shared_ptr<AdjointStart> start) {
   return [solver = std::move(solver), start = std::move(start)](
              Equation equation, const Map& product, const at::Tensor& g, const Tolerance& tolerance) {
-    const at::Tensor& last = start->adjoint;
+    const at::Tensor last = [&] {
+      const std::lock_guard<std::mutex> lock(report_lock);
+      return start->adjoint;
+    }();
     const bool fits = last.defined() && last.sizes() == g.sizes() && last.device() == g.device() &&
                       last.scalar_type() == g.scalar_type();
     Solution<at::Tensor> adjoint = solver.solve(adjoint_operator(equation, product, Structure::General), g,
@@ -47,7 +52,9 @@ ImplicitRule::AdjointSolve detail::warm_started_solve(LinearSolver solver,
     adjoint.stats.jacobian_products = adjoint.stats.evaluations;
     std::vector<std::uint8_t> solved;
     for (const Status status : adjoint.stats.status) solved.push_back(status == Status::Converged);
-    start->adjoint = select_rows(solved, adjoint.value, at::zeros_like(g));
+    const at::Tensor end = select_rows(solved, adjoint.value, at::zeros_like(g));
+    const std::lock_guard<std::mutex> lock(report_lock);
+    start->adjoint = end;
     return adjoint;
   };
 }

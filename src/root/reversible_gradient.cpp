@@ -10,12 +10,13 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "autograd/evaluation.h"
-#include "autograd/graph_task.h"
+#include "autograd/layer_node.h"
+#include "core/report_lock.h"
 #include "core/rows.h"
 #include "root/coupled_iteration.h"
 #include "stillpoint/autograd/tape.h"
@@ -63,7 +64,7 @@ void accumulate(at::Tensor& sum, const at::Tensor& term) {
   if (term.defined()) sum = sum.defined() ? sum + term : term;
 }
 
-struct ReversibleNode : Node {
+struct SavedReversible : detail::Saved {
   Map f;  // of the pair's tensors, in double
   double mixing = 0.0;
   std::int64_t checkpoint_every = 0;
@@ -75,26 +76,6 @@ struct ReversibleNode : Node {
   std::vector<CoupledPair> checkpoints;
   std::optional<detail::Evaluation> evaluation;  // at the start
   SavedVariable start, out;
-
-  std::string name() const override { return "StillpointReversible"; }
-
-  void release_variables() override {
-    start.reset_data();
-    out.reset_data();
-    last = {};
-    checkpoints.clear();
-    evaluation.reset();
-    f = nullptr;
-  }
-
-  variable_list apply(variable_list&& gradients) override {
-    variable_list result(num_outputs());
-    const at::Tensor z = out.unpack(shared_from_this()).detach();  // throws if freed or edited
-    if (gradients[0].defined()) {
-      detail::with_all_gradients_wanted([&] { result = differentiate(z, gradients[0]); });
-    }
-    return result;
-  }
 
   std::int64_t step_count() const { return steps.empty() ? 0 : *std::ranges::max_element(steps); }
 
@@ -128,7 +109,8 @@ struct ReversibleNode : Node {
     for (std::size_t i = 1; i < parts.size(); ++i) accumulate(result[i], parts[i]);
   }
 
-  variable_list differentiate(const at::Tensor& z, const at::Tensor& g) const {
+  variable_list differentiate(const std::shared_ptr<Node>& node, const at::Tensor& g) const override {
+    const at::Tensor z = out.unpack(node).detach();  // throws if edited
     const bool create_graph = at::GradMode::is_enabled();
     const Tape::Input input = create_graph ? Tape::Input::Connected : Tape::Input::Detached;
     const at::Tensor z0 = start.unpack().to(at::kDouble);
@@ -140,7 +122,7 @@ struct ReversibleNode : Node {
     CoupledPair pair = create_graph ? path.back() : last;
     CoupledPair gradient{at::zeros_like(last.y), g.to(at::kDouble)};
     Drift drift(tolerance.norm, steps.size());
-    variable_list result(num_outputs());
+    variable_list result(node->num_outputs());
     for (std::int64_t k = step_count() - 1; k >= 0; --k) {
       const Marks running = running_at(k);
       const Tape of_y(f, pair.y, input);
@@ -161,12 +143,17 @@ struct ReversibleNode : Node {
   }
 
   void report(const Drift& drift, const at::Tensor& z, bool create_graph) const {
-    stats->method = create_graph ? "iteration again from z0" : "reversal";
-    stats->iterations = steps;
-    stats->evaluations = (create_graph ? 4 : 2) * step_count();
-    stats->jacobian_products = 2 * step_count();
-    drift.write(z, tolerance, *stats);
-    report_failure(*stats, on_failure);
+    Stats reversal;
+    reversal.method = create_graph ? "iteration again from z0" : "reversal";
+    reversal.iterations = steps;
+    reversal.evaluations = (create_graph ? 4 : 2) * step_count();
+    reversal.jacobian_products = 2 * step_count();
+    drift.write(z, tolerance, reversal);
+    {
+      const std::lock_guard<std::mutex> lock(detail::report_lock);
+      *stats = reversal;
+    }
+    report_failure(reversal, on_failure);
   }
 };
 
@@ -185,41 +172,40 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   TORCH_CHECK(checkpoint_every >= 0, "ReversibleGradient.checkpoint_every: expected ≥ 0, got ",
               checkpoint_every);
   const at::ScalarType dtype = problem.z0.scalar_type();
-  const std::shared_ptr<ReversibleNode> node(new ReversibleNode, torch::autograd::deleteNode);
-  node->tolerance = drift.resolved(dtype);
+  const auto saved = std::make_shared<SavedReversible>();
+  saved->tolerance = drift.resolved(dtype);
   edge_list edges{torch::autograd::impl::gradient_edge(problem.z0)};
   {
     const Tape tape = problem.f.record(problem.z0);
     edges.insert(edges.end(), tape.captured().begin(), tape.captured().end());
-    node->evaluation.emplace(tape);
+    saved->evaluation.emplace(tape);
   }
-  node->steps.assign(problem.z0.size(0), 0);
+  saved->steps.assign(problem.z0.size(0), 0);
   {
     const at::NoGradGuard no_grad;
-    node->last = detail::iterate(*solver, problem.f, problem.z0.detach(), problem.monitor,
-                                 [&](const Marks& running, const CoupledPair& pair) {
-                                   for (std::size_t b = 0; b < running.size(); ++b) {
-                                     node->steps[b] += running[b];
-                                   }
-                                   if (checkpoint_every > 0 && node->step_count() % checkpoint_every == 0) {
-                                     node->checkpoints.push_back(pair);
-                                   }
-                                 });
+    saved->last = detail::iterate(*solver, problem.f, problem.z0.detach(), problem.monitor,
+                                  [&](const Marks& running, const CoupledPair& pair) {
+                                    for (std::size_t b = 0; b < running.size(); ++b) {
+                                      saved->steps[b] += running[b];
+                                    }
+                                    if (checkpoint_every > 0 && saved->step_count() % checkpoint_every == 0) {
+                                      saved->checkpoints.push_back(pair);
+                                    }
+                                  });
   }
   problem.monitor.settle_for_latest();
-  at::Tensor out = node->last.z.to(dtype).detach();
+  at::Tensor out = saved->last.z.to(dtype).detach();
   problem.reopen(out);
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
 
-  node->set_next_edges(std::move(edges));
-  node->f = in_double(problem.f.checked(), dtype);
-  node->mixing = solver->mixing;
-  node->checkpoint_every = checkpoint_every;
-  node->on_failure = problem.on_failure;
-  node->stats = problem.stats.backward = std::make_shared<Stats>();
-  node->start = SavedVariable(problem.z0, /*is_output=*/false);
-  torch::autograd::create_gradient_edge(out, node);
-  node->out = SavedVariable(out, /*is_output=*/true);
+  saved->f = in_double(problem.f.checked(), dtype);
+  saved->mixing = solver->mixing;
+  saved->checkpoint_every = checkpoint_every;
+  saved->on_failure = problem.on_failure;
+  saved->stats = problem.stats.backward = std::make_shared<Stats>();
+  saved->start = SavedVariable(problem.z0, /*is_output=*/false);
+  detail::attach(out, "StillpointReversible", std::move(edges), saved);
+  saved->out = SavedVariable(out, /*is_output=*/true);
   return out;
 }
 

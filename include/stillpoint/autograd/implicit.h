@@ -25,7 +25,7 @@ struct ImplicitRule {
                                                           const Tolerance& tolerance)>;
 
   Equation equation = Equation::FixedPoint;
-  AdjointSolve solve;
+  AdjointSolve solve;  ///< called, as all functions here, from each thread that runs a backward pass
   Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of the adjoint equation, relative to g
   OnFailure on_failure = OnFailure::Warn;
   /// A product u ↦ Jᵀu at a given z written by hand, used inside the first-order backward solve; optional.

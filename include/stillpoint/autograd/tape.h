@@ -14,7 +14,7 @@ namespace stillpoint {
 ///
 /// What the map captured (parameters, upstream tensors) is found in the recorded graph and need not be
 /// listed. A replay calls the recorded nodes directly, without the autograd engine: it costs 0.25–0.9 of an
-/// engine call. It can be repeated any number of times, from one thread at a time.
+/// engine call. It can be repeated any number of times; threads wait for each other.
 class Tape {
  public:
   enum class Input {

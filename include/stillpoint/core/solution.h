@@ -43,7 +43,8 @@ struct Stats {
   std::int64_t sample_evaluations = 0;
   std::int64_t jacobian_products = 0;  ///< products vᵀJ or Jv
   /// The latest backward pass through this solution; empty fields until there was one. Its own `backward`
-  /// is the backward pass of the backward pass, and so on. Null where the gradient rule solves no system.
+  /// is the backward pass of the backward pass, and so on. Null where the gradient rule solves no system. To
+  /// be read when no other thread runs one.
   std::shared_ptr<Stats> backward;
 
   bool converged() const;  ///< all samples did

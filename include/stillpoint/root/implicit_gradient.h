@@ -46,9 +46,9 @@ struct ImplicitGradient {
   /// that left no inverse.
   Reuse reuse = Reuse::None;
   /// Where the first-order solve starts and leaves its result for the next, as in training on the same batch;
-  /// used if shape, dtype and device agree. One for each layer, not for backward passes that run at the same
-  /// time, and not beside `reuse`, which has a start of its own. `DenseLu` takes no start. The result is as
-  /// exact as without. Null: zero.
+  /// used if shape, dtype and device agree. One for each layer, and not beside `reuse`, which has a start of
+  /// its own. Of backward passes that run at the same time, each starts from the one that ended last.
+  /// `DenseLu` takes no start. The result is as exact as without. Null: zero.
   std::shared_ptr<AdjointStart> warm_start = {};
 
   at::Tensor differentiate(FixedPointProblem& problem) const;
