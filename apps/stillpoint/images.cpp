@@ -17,7 +17,9 @@ constexpr std::int64_t kClasses = 10;
 
 fs::path find(const fs::path& directory, const std::string& name) {
   for (const char* ending : {"", ".gz"}) {
-    if (auto path = directory / (name + ending); fs::exists(path)) {
+    auto path = directory / (name + ending);
+    std::error_code error;  // of one that cannot be looked at, reading says more
+    if (fs::exists(path, error) || error) {
       return path;
     }
   }
@@ -46,7 +48,8 @@ Examples load(const fs::path& directory, const std::string& part, c10::Device de
     throw UserError(fmt::format("{}: expected labels from 0 to {}, found {}; name another --data",
                                 labels_path.string(), kClasses - 1, largest));
   }
-  return {images.flatten(1).to(device).to(torch::kFloat).div_(255), labels.to(device).to(torch::kLong)};
+  // Divided on the CPU, so that the pixels are the same on any device.
+  return {images.flatten(1).to(torch::kFloat).div_(255).to(device), labels.to(device).to(torch::kLong)};
 }
 
 }  // namespace

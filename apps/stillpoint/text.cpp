@@ -21,10 +21,6 @@ Dataset load_text(const std::filesystem::path& file, std::int64_t length, c10::D
   if (file.empty()) {
     throw UserError("--model transformer reads a text: name a file of plain text by --data");
   }
-  if (std::filesystem::is_directory(file)) {
-    throw UserError(
-        fmt::format("--data {}: expected a file of plain text, found a directory", file.string()));
-  }
   const auto text = read_file(file);
   const auto size = static_cast<std::int64_t>(text.size());
   const auto least = 20 * length;

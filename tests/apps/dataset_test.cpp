@@ -42,7 +42,8 @@ TEST(Text, RefusesWhatIsNoText) {
   const TemporaryDirectory directory;
   put(directory / "short", letters(100));
   expect_user_error([&] { load_text("", 10, torch::kCPU); }, {"--data"});
-  expect_user_error([&] { load_text(directory.path(), 10, torch::kCPU); }, {"--data", "directory"});
+  expect_user_error([&] { load_text(directory.path(), 10, torch::kCPU); },
+                    {directory.path().string(), "it is a directory"});
   expect_user_error([&] { load_text(directory / "short", 10, torch::kCPU); },
                     {"at least 200 bytes, found 100"});
   expect_user_error([&] { load_text(directory / "nowhere", 10, torch::kCPU); }, {"nowhere"});
@@ -93,6 +94,12 @@ TEST_F(DatasetFiles, SelectsAndSlices) {
 TEST_F(DatasetFiles, RefusesAMissingFile) {
   fs::remove(directory / "t10k-labels-idx1-ubyte");
   expect_error({"no t10k-labels-idx1-ubyte", directory.path().string(), "--data", "dataset-fashion-mnist"});
+}
+
+TEST_F(DatasetFiles, SaysWhyAFileCannotBeLookedAt) {
+  fs::remove(directory / "t10k-labels-idx1-ubyte");
+  fs::create_symlink("t10k-labels-idx1-ubyte", directory / "t10k-labels-idx1-ubyte");
+  expect_error({"t10k-labels-idx1-ubyte", "Too many levels of symbolic links"});
 }
 
 TEST_F(DatasetFiles, RefusesCountsThatDiffer) {

@@ -72,8 +72,10 @@ TEST_F(Idx, RefusesSizesWhoseProductOverflows) {
   expect_error(idx({0xffffffff, 0xffffffff, 0xffffffff}, kNumbers), "too large");
 }
 TEST_F(Idx, RefusesMissingNumbers) { expect_error(kGood.substr(0, kGood.size() - 1), "expected 24 bytes"); }
-TEST_F(Idx, RefusesTrailingNumbers) { expect_error(kGood + "x", "found 25"); }
-TEST_F(Idx, RefusesTrailingNumbersInGzip) { expect_error(gzip(kGood + "x"), "found 25"); }
+TEST_F(Idx, RefusesTrailingNumbers) {
+  expect_error(kGood + "x", "expected 24 bytes for 2 x 3 x 4 after the header, found more");
+}
+TEST_F(Idx, RefusesTrailingNumbersInGzip) { expect_error(gzip(kGood + "x"), "found more"); }
 TEST_F(Idx, RefusesBytesAfterGzip) { expect_error(gzip(kGood) + "xyz", "3 bytes follow"); }
 
 TEST_F(Idx, RefusesTruncatedGzipWhereverItIsCut) {
@@ -81,6 +83,26 @@ TEST_F(Idx, RefusesTruncatedGzipWhereverItIsCut) {
   for (std::size_t size = 2; size < packed.size(); ++size) {
     expect_error(packed.substr(0, size), "cut short");
   }
+}
+
+// As `cat a.gz b.gz` makes them.
+TEST_F(Idx, ReadsGzipOfSeveralMembers) {
+  put(path, gzip(kGood.substr(0, 7)) + gzip(kGood.substr(7, 20)) + gzip("") + gzip(kGood.substr(27)));
+  const auto images = read_idx(path, 3);
+  put(path, kGood);
+  EXPECT_TRUE(images.equal(read_idx(path, 3)));
+  expect_error(gzip(kGood.substr(0, 7)) + gzip(kGood.substr(7)) + "xyz", "3 bytes follow");
+  expect_error(gzip(kGood.substr(0, 7)) + "\x1f\x8b" + "xyz", "damaged");
+}
+
+// 3.2 GB of zeros in 3 MB.
+TEST_F(Idx, UnpacksNoMoreThanTheHeaderPromises) {
+  const auto zeros = gzip(std::string(std::size_t{16} << 20, '\0'));
+  auto bomb = gzip(kGood);
+  for (int i = 0; i < 200; ++i) {
+    bomb += zeros;
+  }
+  expect_error(bomb, "expected 24 bytes for 2 x 3 x 4 after the header, found more");
 }
 
 TEST_F(Idx, RefusesDamagedGzip) {
