@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace stillpoint::app {
@@ -48,8 +49,12 @@ std::optional<double> gradient_error(const Experiment& experiment, const Trained
   }
   double error = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
-    error = std::max(error, largest(gradient[i].to(torch::kDouble) - exact[i]) /
-                                std::max(largest(exact[i]), kNegligible * scale));
+    const double relative =
+        largest(gradient[i].to(torch::kDouble) - exact[i]) / std::max(largest(exact[i]), kNegligible * scale);
+    if (std::isnan(relative)) {
+      return std::nullopt;
+    }
+    error = std::max(error, relative);
   }
   return error;
 }

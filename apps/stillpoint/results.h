@@ -12,7 +12,8 @@ namespace stillpoint::app {
 /// Means over one pass through the training or test examples.
 struct Pass {
   double error = 0;  ///< fraction of wrong labels or characters, or the squared error of numbers
-  double loss = 0;   ///< cross entropy in nats, or the squared error
+  /// Cross entropy in nats, or the squared error, of the samples that count; NaN if none does.
+  double loss = 0;
   /// Of the forward solve, until the last sample of a batch is done, as published; empty if nothing is
   /// solved.
   std::optional<double> iterations = {};

@@ -18,14 +18,24 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+struct Prediction {
+  at::Tensor errors;
+  at::Tensor loss;
+  std::int64_t counted;  ///< samples that the loss is the mean of
+};
+
 /// Sums over the batches of a pass.
 class Tally {
  public:
-  void add(const at::Tensor& sample_errors, const at::Tensor& loss, const Stats* stats) {
-    const auto size = static_cast<double>(sample_errors.size(0));
+  void add(const Prediction& prediction, const Stats* stats) {
+    const auto size = static_cast<double>(prediction.errors.size(0));
     samples_ += size;
-    sum_.error += sample_errors.sum().item<double>();
-    sum_.loss += size * loss.item<double>();
+    sum_.error += prediction.errors.sum().item<double>();
+    if (prediction.counted > 0) {
+      const auto counted = static_cast<double>(prediction.counted);
+      counted_ += counted;
+      sum_.loss += counted * prediction.loss.item<double>();
+    }
     if (stats == nullptr) {
       return;
     }
@@ -41,7 +51,7 @@ class Tally {
   Pass pass() const {
     auto mean = sum_;
     mean.error /= samples_;
-    mean.loss /= samples_;
+    mean.loss /= counted_;  // not a number if nothing counts
     for (auto* iterations : {&mean.iterations, &mean.backward_iterations}) {
       if (*iterations) {
         **iterations /= samples_;
@@ -62,6 +72,7 @@ class Tally {
 
   Clock::time_point start_ = Clock::now();
   double samples_ = 0;
+  double counted_ = 0;
   Pass sum_;
 };
 
@@ -79,7 +90,7 @@ void set_rate(torch::optim::Optimizer& optimizer, double rate) {
   }
 }
 
-/// The mean over the samples whose solve converged.
+/// The mean over the samples whose solve converged; zero, as is its gradient, if none did.
 at::Tensor mean_of_converged(const at::Tensor& sample_losses, const Stats& stats) {
   std::vector<std::uint8_t> converged;
   std::ranges::transform(stats.status, std::back_inserter(converged),
@@ -89,11 +100,6 @@ at::Tensor mean_of_converged(const at::Tensor& sample_losses, const Stats& stats
          std::max<std::int64_t>(1, std::ranges::count(converged, 1));
 }
 
-struct Prediction {
-  at::Tensor errors;
-  at::Tensor loss;
-};
-
 Prediction predict(const Experiment& experiment, Network& network, const Examples& batch) {
   const auto outputs = network.forward(batch.inputs);
   const auto sample_losses = losses(experiment.task, outputs, batch.targets);
@@ -101,7 +107,8 @@ Prediction predict(const Experiment& experiment, Network& network, const Example
   const bool all =
       !network.is_training() || !experiment.recipe.only_converged || stats == nullptr || stats->converged();
   return {errors(experiment.task, outputs, batch.targets),
-          all ? sample_losses.mean() : mean_of_converged(sample_losses, *stats)};
+          all ? sample_losses.mean() : mean_of_converged(sample_losses, *stats),
+          all ? batch.size() : stats->count(Status::Converged)};
 }
 
 Prediction train_step(const Experiment& experiment, TrainedVariant& variant, const Examples& batch) {
@@ -152,8 +159,8 @@ Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& 
     set_rate(*variant.optimizer,
              recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
     const auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
-    const auto [sample_errors, loss] = train_step(experiment_, variant, batch);
-    tally.add(sample_errors, loss, variant.network->stats());
+    const auto prediction = train_step(experiment_, variant, batch);
+    tally.add(prediction, variant.network->stats());
     progress(static_cast<double>(begin + batch.size()) / static_cast<double>(examples.size()), tally.pass());
   }
   return tally.pass();
@@ -166,8 +173,7 @@ Pass Trainer::test(Network& network) const {
   for (std::int64_t begin = 0; begin < data_.test.size(); begin += experiment_.recipe.batch) {
     stop_if_interrupted();
     const auto batch = data_.test.slice(begin, experiment_.recipe.batch);
-    const auto [sample_errors, loss] = predict(experiment_, network, batch);
-    tally.add(sample_errors, loss, network.stats());
+    tally.add(predict(experiment_, network, batch), network.stats());
   }
   return tally.pass();
 }

@@ -1,6 +1,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "gradient_error.h"
 #include "stillpoint/root/picard.h"
@@ -129,6 +130,17 @@ TEST(GradientError, IsThatOfTheTolerance) {
   ASSERT_TRUE(error.has_value());
   EXPECT_LT(*error, 0.05);
   EXPECT_GT(*error, 1e-7) << "float against double";
+}
+
+TEST(GradientError, IsNoneWhereTheGradientIsNoNumber) {
+  const auto& transformer = experiment("transformer");
+  for (const char* name : {"explicit-1", "equilibrium"}) {
+    const auto variant = new_variant(transformer, name, 1);
+    torch::NoGradGuard no_grad;
+    variant.network->parameters().back().fill_(std::numeric_limits<float>::quiet_NaN());
+    const torch::AutoGradMode grad(true);
+    EXPECT_FALSE(gradient_error(transformer, variant, sample_examples(transformer, 2)).has_value()) << name;
+  }
 }
 
 TEST(Networks, PenaltyIsTheJacobians) {
