@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <optional>
 
@@ -17,8 +18,8 @@ namespace {
 
 constexpr const char* kClearLine = "\r\x1b[K";
 // Lines of at most 80 columns.
-constexpr auto kEpochRow = "{:17} {:>6} {:>7} {:>6} {:>5}  {:>7} {:>6} {:>5}  {:>7}{}";
-constexpr auto kSummaryRow = "{:17} {:>7} {:>10} {:>10} {:>8} {:>12} {:>8}";
+constexpr auto kEpochRow = "{:17} {:>6} {:>7} {:>6} {:>5}  {:>7} {:>6} {:>5}  {:>7}";
+constexpr auto kSummaryRow = "{:17} {:>6} {:>7} {:>7} {:>8} {:>7} {:>12} {:>8}";
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -30,9 +31,9 @@ std::size_t columns(std::FILE* terminal) {
   return known ? size.ws_col : 80;
 }
 
-/// A number, or a dash.
+/// A number, or a dash for what is none.
 std::string decimal(std::optional<double> number, int digits) {
-  return number ? fmt::format("{:.{}f}", *number, digits) : "-";
+  return number && !std::isnan(*number) ? fmt::format("{:.{}f}", *number, digits) : "-";
 }
 
 std::string show_error(Task task, double error) {
@@ -45,18 +46,12 @@ std::string grouped(std::int64_t number) {
                        : fmt::format("{},{:03}", grouped(number / 1000), number % 1000);
 }
 
-/// How many samples did not converge; usually nothing.
-std::string remark(const Epoch& epoch) {
-  const auto forward = epoch.train.unconverged, backward = epoch.train.backward_unconverged;
-  const auto test = epoch.test.unconverged;
-  if (forward + backward + test == 0) {
-    return "";
-  }
-  return fmt::format("  not converged: {} forward, {} backward, {} in test", grouped(forward),
-                     grouped(backward), grouped(test));
-}
-
 }  // namespace
+
+void complain(const std::string& message) {
+  std::fputs(("stillpoint: " + message + "\n").c_str(), stderr);
+  std::fflush(stderr);
+}
 
 Console::Console(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {}
 
@@ -70,8 +65,7 @@ void Console::clear_bar() {
 
 void Console::line(const std::string& text) {
   clear_bar();
-  fmt::print(out_, "{}\n", text);
-  if (std::fflush(out_) != 0) {
+  if (std::fputs((text + "\n").c_str(), out_) < 0 || std::fflush(out_) != 0) {
     throw UserError(fmt::format("cannot write to standard output: {}", std::strerror(errno)));
   }
 }
@@ -80,26 +74,29 @@ void Console::epoch_header() {
   line("");
   line(fmt::format("{:25}{:^20}  {:^20}", "", "training", "test"));
   line(fmt::format(kEpochRow, "variant", "epoch", "error", "loss", "iter.", "error", "loss", "iter.",
-                   "seconds", ""));
+                   "seconds"));
 }
 
 void Console::epoch(Task task, const std::string& variant, const Epoch& epoch, std::int64_t last) {
   const auto& [number, train, test] = epoch;
   line(fmt::format(kEpochRow, variant, fmt::format("{}/{}", number, last), show_error(task, train.error),
                    decimal(train.loss, 4), decimal(train.iterations, 1), show_error(task, test.error),
-                   decimal(test.loss, 4), decimal(test.iterations, 1), decimal(train.seconds, 1),
-                   remark(epoch)));
+                   decimal(test.loss, 4), decimal(test.iterations, 1), decimal(train.seconds, 1)));
+  if (train.unconverged + train.backward_unconverged + test.unconverged > 0) {
+    line(fmt::format("  not converged: {} forward, {} backward, {} in test", grouped(train.unconverged),
+                     grouped(train.backward_unconverged), grouped(test.unconverged)));
+  }
 }
 
 void Console::summary(Task task, const std::vector<VariantResult>& results) {
   const bool text = task == Task::Characters;
   line("");
-  line(fmt::format(kSummaryRow, "", text ? "bits a" : "test", "forward", "backward", "seconds", "peak tensor",
-                   "gradient"));
-  line(fmt::format(kSummaryRow, "variant", text ? "char." : "error", "iterations", "iterations", "an epoch",
+  line(fmt::format(kSummaryRow, "", "", text ? "bits a" : "test", "forward", "backward", "seconds",
+                   "peak tensor", "gradient"));
+  line(fmt::format(kSummaryRow, "variant", "epochs", text ? "char." : "error", "iter.", "iter.", "/ epoch",
                    "bytes a step", "error"));
   for (const auto& result : results) {
-    line(fmt::format(kSummaryRow, result.name,
+    line(fmt::format(kSummaryRow, result.name, result.epochs.size(),
                      text ? decimal(result.bits_per_character, 3) : show_error(task, result.test_error),
                      decimal(result.forward_iterations, 1), decimal(result.backward_iterations, 1),
                      decimal(result.seconds_per_epoch, 2), grouped(result.peak_bytes),
@@ -114,8 +111,8 @@ void Console::progress(const std::string& variant, std::int64_t epoch, std::int6
   }
   drawn_at_ = now();
   const auto left = fmt::format("{:17} {:>6} ", variant, fmt::format("{}/{}", epoch, last));
-  const auto right = fmt::format(" {:3.0f} %  loss {:.4f}  {} iterations", 100 * fraction, so_far.loss,
-                                 decimal(so_far.iterations, 1));
+  const auto right = fmt::format(" {:3.0f} %  loss {}  {} iterations", 100 * fraction,
+                                 decimal(so_far.loss, 4), decimal(so_far.iterations, 1));
   const auto room = columns(out_);
   const auto taken = left.size() + right.size() + 3;
   auto text = left + right;
@@ -124,7 +121,7 @@ void Console::progress(const std::string& variant, std::int64_t epoch, std::int6
     const auto full = static_cast<std::size_t>(fraction * static_cast<double>(width));
     text = fmt::format("{}[{:{}}]{}", left, std::string(full, '='), width, right);
   }
-  fmt::print(out_, "{}{}", kClearLine, text.substr(0, room - 1));
+  std::fputs((kClearLine + text.substr(0, room - 1)).c_str(), out_);
   std::fflush(out_);
   bar_ = true;
 }

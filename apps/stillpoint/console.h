@@ -8,6 +8,9 @@
 
 namespace stillpoint::app {
 
+/// A line on standard error, as far as it can be written.
+void complain(const std::string& message);
+
 /// What the user sees. On a terminal a progress bar runs below the lines; anywhere else there are the same
 /// lines and not one control character.
 class Console {
