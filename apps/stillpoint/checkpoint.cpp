@@ -18,17 +18,37 @@ namespace {
 
 // The first line names the format and the checksum of what follows, a LibTorch archive, which has none of its
 // own.
-constexpr const char* kHeader = "stillpoint checkpoint 2, CRC-32 {:08x}\n";
+constexpr const char* kHeader = "stillpoint checkpoint 3, CRC-32 {:08x}\n";
 
 std::string header(std::string_view archive) {
   const auto* bytes = reinterpret_cast<const Bytef*>(archive.data());
   return fmt::format(fmt::runtime(kHeader), crc32(0, bytes, static_cast<uInt>(archive.size())));
 }
 
-std::string read_text(torch::serialize::InputArchive& archive, const std::string& key) {
+c10::IValue read_value(torch::serialize::InputArchive& archive, const std::string& key) {
   c10::IValue value;
   archive.read(key, value);
-  return value.toStringRef();
+  return value;
+}
+
+void write_run(torch::serialize::OutputArchive& archive, const RunHeader& run) {
+  archive.write("model", c10::IValue(run.experiment->name));
+  archive.write("seed", c10::IValue(std::to_string(run.seed)));  // LibTorch has no unsigned numbers
+  archive.write("epochs", c10::IValue(run.epochs));
+  archive.write("data", c10::IValue(run.data.string()));
+  archive.write("train_examples", c10::IValue(run.train_examples));
+  archive.write("test_examples", c10::IValue(run.test_examples));
+  archive.write("checksum", c10::IValue(static_cast<std::int64_t>(run.checksum)));
+}
+
+RunHeader read_run(torch::serialize::InputArchive& archive) {
+  return {.experiment = &experiment(read_value(archive, "model").toStringRef()),
+          .seed = std::stoull(read_value(archive, "seed").toStringRef()),
+          .epochs = read_value(archive, "epochs").toInt(),
+          .data = read_value(archive, "data").toStringRef(),
+          .train_examples = read_value(archive, "train_examples").toInt(),
+          .test_examples = read_value(archive, "test_examples").toInt(),
+          .checksum = static_cast<std::uint32_t>(read_value(archive, "checksum").toInt())};
 }
 
 /// LibTorch takes the shapes it finds: these must be the network's.
@@ -42,31 +62,31 @@ void check_shapes(const Network& expected, const Network& loaded) {
 }
 
 TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Experiment& experiment,
-                            const std::string& name) {
+                            const std::string& name, c10::Device device) {
   torch::serialize::InputArchive weights, state;
   archive.read("weights", weights);
   archive.read("optimizer", state);
   auto trained = new_variant(experiment, name, 0);
   trained.network->load(weights);
   check_shapes(*experiment.variant(name).make(), *trained.network);
+  trained.network->to(device);
   trained.optimizer->load(state);
-  trained.epochs = epochs_from_json(nlohmann::json::parse(read_text(archive, "epochs")));
+  trained.epochs = epochs_from_json(nlohmann::json::parse(read_value(archive, "epochs").toStringRef()));
   return trained;
 }
 
-Checkpoint parse(const std::string& file) {
+Checkpoint parse(const std::string& file, c10::Device device) {
   const auto line = file.substr(0, file.find('\n') + 1);
   std::istringstream stream(file.substr(line.size()));
   TORCH_CHECK(line == header(stream.view()), "another format, or damaged");
   torch::serialize::InputArchive archive;
-  archive.load_from(stream, torch::kCPU);
-  Checkpoint checkpoint;
-  checkpoint.seed = std::stoull(read_text(archive, "seed"));
-  checkpoint.experiment = &experiment(read_text(archive, "model"));
-  for (const auto& name : checkpoint.experiment->variant_names()) {
+  archive.load_from(stream, device);
+  Checkpoint checkpoint{.run = read_run(archive), .variants = {}};
+  const auto& experiment = *checkpoint.run.experiment;
+  for (const auto& name : experiment.variant_names()) {
     torch::serialize::InputArchive nested;
     if (archive.try_read(name, nested)) {
-      checkpoint.variants.push_back(read_variant(nested, *checkpoint.experiment, name));
+      checkpoint.variants.push_back(read_variant(nested, experiment, name, device));
     }
   }
   TORCH_CHECK(!checkpoint.variants.empty(), "no variant");
@@ -77,8 +97,7 @@ Checkpoint parse(const std::string& file) {
 
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
   torch::serialize::OutputArchive archive;
-  archive.write("seed", c10::IValue(std::to_string(checkpoint.seed)));
-  archive.write("model", c10::IValue(checkpoint.experiment->name));
+  write_run(archive, checkpoint.run);
   for (const auto& variant : checkpoint.variants) {
     torch::serialize::OutputArchive weights, state, nested;
     variant.network->save(weights);
@@ -93,10 +112,10 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   write_file(path, header(bytes.view()) + bytes.str());
 }
 
-Checkpoint load_checkpoint(const std::filesystem::path& path) {
+Checkpoint load_checkpoint(const std::filesystem::path& path, c10::Device device) {
   const auto file = read_file(path);
   try {
-    return parse(file);
+    return parse(file, device);
   } catch (const std::exception&) {
     throw UserError(fmt::format(
         "{} is not a checkpoint that can be read, or is damaged: name one that --save wrote", path.string()));

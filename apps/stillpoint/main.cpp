@@ -1,13 +1,17 @@
-#include <c10/util/Exception.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/version.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <string>
 
+#include "console.h"
 #include "experiment.h"
 #include "interrupt.h"
 #include "train.h"
@@ -19,12 +23,20 @@ namespace app = stillpoint::app;
 
 constexpr int kFailure = 1;
 constexpr int kUserError = 2;
-constexpr int kInterrupted = 130;
 
 int fail(int status, const std::string& message) {
   std::cout.flush();
-  fmt::print(stderr, "stillpoint: {}\n", message.substr(0, message.find('\n')));
+  app::complain(message);
   return status;
+}
+
+/// Sees to it that a file that is opened later does not become a standard stream that the caller has closed.
+void keep_standard_streams() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDONLY);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  close(fd);
 }
 
 std::string variants_help() {
@@ -43,12 +55,20 @@ std::string data_help() {
       app::experiments().front().data.string());
 }
 
+CLI::Option* add_file(CLI::App& command, const std::string& name, std::filesystem::path& path,
+                      const std::string& help, const std::string& kind) {
+  const auto empty = [](const std::string& text) { return text.empty() ? "the name is empty" : ""; };
+  return command.add_option(name, path, help)->type_name(kind)->check(empty);
+}
+
 void add_train_options(CLI::App& command, app::TrainOptions& options) {
   command.add_option("--model", options.model, "What to train (default: fixed-point, or that of --load)")
       ->check(CLI::IsMember(app::experiment_names()));
   command.add_option("--variants", options.variants, variants_help())->delimiter(',');
-  command.add_option("--data", options.data, data_help())->type_name("DIR|FILE");
-  command.add_option("--epochs", options.epochs, "Epochs to train; 0 only evaluates (default: the model's)")
+  add_file(command, "--data", options.data, data_help(), "DIR|FILE");
+  command
+      .add_option("--epochs", options.epochs,
+                  "Train up to so many epochs; 0 only evaluates (default: the model's, or those of --load)")
       ->check(CLI::Range(0, 100000));
   const CLI::Range counts(1, std::numeric_limits<std::int32_t>::max());
   command.add_option("--examples", options.examples, "Train on the first N examples only")->check(counts);
@@ -56,48 +76,69 @@ void add_train_options(CLI::App& command, app::TrainOptions& options) {
       ->check(counts);
   command.add_option("--seed", options.seed, "Seed of the weights and of the order of images (default: 1)")
       ->check(CLI::Range(0, std::numeric_limits<std::int32_t>::max()));
-  command.add_option("--threads", options.threads, "Threads; for models this small one is as fast as any")
+  command
+      .add_option("--threads", options.threads,
+                  "Threads, at most one a processor; for models this small one is as fast as any")
       ->check(CLI::Range(1, 4096));
   command.add_option("--device", options.device, "cpu, cuda or cuda:N");
-  command.add_option("--report", options.report, "Write what was found as JSON")->type_name("FILE.json");
-  command.add_option("--plot", options.plot, "Draw test errors and residuals")
-      ->type_name("FILE.svg|FILE.png");
-  command.add_option("--save", options.save, "Write a checkpoint after each epoch")->type_name("FILE");
-  command.add_option("--load", options.load, "Continue from a checkpoint")->type_name("FILE");
+  add_file(command, "--report", options.report, "Write what was found as JSON", "FILE.json");
+  add_file(command, "--plot", options.plot, "Draw test errors and residuals", "FILE.svg|FILE.png");
+  add_file(command, "--save", options.save, "Write a checkpoint after each epoch", "FILE");
+  add_file(command, "--load", options.load,
+           "Finish the run of a checkpoint, with its model, seed, data, examples and epochs", "FILE");
+}
+
+/// The message of CLI11 has what was not expected in reverse order.
+std::string describe(const CLI::ParseError& error, const CLI::App& program) {
+  const auto extras = program.remaining(true);
+  return error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)
+             ? fmt::format("not expected: {}", fmt::join(extras, " "))
+             : app::explain(error);
+}
+
+/// What there is to do after --help or --version.
+int show(const CLI::App& program, const CLI::Success& wanted) {
+  const int status = program.exit(wanted);
+  return std::cout.flush() ? status : fail(kUserError, "cannot write to standard output");
+}
+
+int run_to_end(const app::TrainOptions& options) {
+  const std::string interrupted =
+      options.save.empty() ? "interrupted" : "interrupted; the finished epochs are saved";
+  try {
+    app::catch_interrupts(interrupted);
+    app::train(options);
+    return 0;
+  } catch (const app::Interrupted&) {
+    return fail(app::kInterrupted, interrupted);
+  } catch (const app::UserError& error) {
+    return fail(kUserError, app::explain(error));
+  } catch (const std::exception& error) {
+    return fail(kFailure, app::explain(error));
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_standard_streams();
   app::TrainOptions options;
   options.command = fmt::format("{}", fmt::join(argv, argv + argc, " "));
 
   CLI::App program("Implicit layers, trained on real images. Without a command: train.", "stillpoint");
   program.option_defaults()->always_capture_default();
   program.require_subcommand(0, 1);
+  program.set_version_flag("--version", "stillpoint " STILLPOINT_VERSION ", LibTorch " TORCH_VERSION);
   auto* command = program.add_subcommand("train", "Train a model once for each of its variants, and compare");
   command->option_defaults()->always_capture_default();
   add_train_options(*command, options);
+  add_train_options(program, options);
   try {
     program.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return program.exit(help);
+  } catch (const CLI::Success& wanted) {
+    return show(program, wanted);
   } catch (const CLI::ParseError& error) {
-    return fail(kUserError, fmt::format("{}; see stillpoint train --help", error.what()));
+    return fail(kUserError, fmt::format("{}; see stillpoint train --help", describe(error, program)));
   }
-
-  try {
-    app::catch_interrupts();
-    app::train(options);
-    return 0;
-  } catch (const app::Interrupted&) {
-    return fail(kInterrupted,
-                options.save.empty() ? "interrupted" : "interrupted; the finished epochs are saved");
-  } catch (const app::UserError& error) {
-    return fail(kUserError, error.what());
-  } catch (const c10::Error& error) {
-    return fail(kFailure, error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return fail(kFailure, error.what());
-  }
+  return run_to_end(options);
 }

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
-#include "files.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
@@ -66,39 +66,48 @@ std::string color(const Curve& curve, std::size_t& next) {
   return fmt::format("linecolor rgb '{}'", curve.colored ? kColors[next++ % kColors.size()] : "#777777");
 }
 
+/// A line for each point that can be drawn.
+std::string finite_points(const Curve& curve) {
+  std::string lines;
+  for (const auto& [x, y] : curve.points) {
+    if (std::isfinite(x) && std::isfinite(y)) {
+      lines += fmt::format("{} {}\n", x, y);
+    }
+  }
+  return lines;
+}
+
 /// The commands that plot `panel`, with its numbers in the script itself.
 std::string draw(const Panel& panel) {
-  std::string data, command = "plot ";
+  std::string data, curves;
   std::size_t next_color = 0;
-  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
-    const auto& curve = panel.curves[i];
-    data += fmt::format("$curve{} << EOD\n", i);
-    for (const auto& [x, y] : curve.points) {
-      data += fmt::format("{} {}\n", x, y);
+  for (const auto& curve : panel.curves) {
+    const auto points = finite_points(curve);
+    const auto name = points.empty() ? "NaN" : fmt::format("$curve{}", &curve - panel.curves.data());
+    if (!points.empty()) {
+      data += fmt::format("{} << EOD\n{}EOD\n", name, points);
     }
-    data += "EOD\n";
-    command += fmt::format("$curve{} with {} {} title '{}', ", i, curve.style, color(curve, next_color),
-                           curve.title);
+    curves +=
+        fmt::format("{} with {} {} title '{}', ", name, curve.style, color(curve, next_color), curve.title);
   }
-  return fmt::format("{}set title '{}'\nset xlabel '{}'\nset ylabel '{}'\n{}{}{}\n", kLook, panel.title,
-                     panel.x_label, panel.y_label, panel.settings, data, command);
+  // gnuplot draws nothing at all where no curve has a point that it could take the ranges from.
+  const auto* ranges = data.empty() ? "unset logscale\nset xrange [0:1]\nset yrange [0:1]\n" : "";
+  return fmt::format("{}set title '{}'\nset xlabel '{}'\nset ylabel '{}'\n{}{}{}plot {}NaN notitle\n", kLook,
+                     panel.title, panel.x_label, panel.y_label, panel.settings, ranges, data, curves);
 }
 
 }  // namespace
 
-void check_plot(const std::filesystem::path& path) {
-  terminal(path);
-  run_gnuplot("");
-}
+void check_plot(const std::filesystem::path& path) { draw_plot(path, {Panel{}}); }
 
-void write_plot(const std::filesystem::path& path, const std::vector<Panel>& panels) {
+std::string draw_plot(const std::filesystem::path& path, const std::vector<Panel>& panels) {
   std::string drawn;
   for (const auto& panel : panels) {
     drawn += draw(panel);
   }
   const auto script = fmt::format("set terminal {}\nset multiplot layout 1,{}\n{}unset multiplot\n",
                                   terminal(path), panels.size(), drawn);
-  write_file(path, run_gnuplot(script));
+  return run_gnuplot(script);
 }
 
 }  // namespace stillpoint::app

@@ -22,10 +22,10 @@ struct Panel {
   std::vector<Curve> curves;
 };
 
-/// Throws UserError unless `path` ends in .svg or .png and gnuplot can be run.
+/// Throws UserError unless `path` ends in .svg or .png and gnuplot can draw such a picture.
 void check_plot(const std::filesystem::path& path);
 
-/// Draws panels side by side. Throws UserError.
-void write_plot(const std::filesystem::path& path, const std::vector<Panel>& panels);
+/// Panels side by side, as the bytes of a picture for the ending of `path`. Throws UserError.
+std::string draw_plot(const std::filesystem::path& path, const std::vector<Panel>& panels);
 
 }  // namespace stillpoint::app

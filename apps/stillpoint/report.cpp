@@ -1,11 +1,13 @@
 #include "report.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 namespace stillpoint::app {
 namespace {
@@ -82,18 +84,28 @@ std::string compiler() {
 
 }  // namespace
 
-json make_report(const std::string& model, const std::vector<VariantResult>& results, std::uint64_t seed,
-                 const std::string& command) {
+std::string make_report(const RunHeader& run, const std::vector<VariantResult>& results,
+                        const std::string& device, const std::string& command) {
   auto variants = json::array();
   for (const auto& result : results) {
     variants.push_back(to_json(result));
   }
-  return {{"model", model},
-          {"variants", std::move(variants)},
-          {"seed", seed},
-          {"command", command},
-          {"versions",
-           {{"stillpoint", STILLPOINT_VERSION}, {"libtorch", TORCH_VERSION}, {"compiler", compiler()}}}};
+  const json report{
+      {"model", run.experiment->name},
+      {"variants", std::move(variants)},
+      {"data",
+       {{"path", run.data.empty() ? json(nullptr) : json(run.data.string())},
+        {"train_examples", run.train_examples},
+        {"test_examples", run.test_examples},
+        {"crc32", fmt::format("{:08x}", run.checksum)}}},
+      {"epochs", run.epochs},
+      {"seed", run.seed},
+      {"device", device},
+      {"threads", at::get_num_threads()},
+      {"command", command},
+      {"versions",
+       {{"stillpoint", STILLPOINT_VERSION}, {"libtorch", TORCH_VERSION}, {"compiler", compiler()}}}};
+  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 json epochs_to_json(const std::vector<Epoch>& epochs) {

@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "results.h"
+#include "run.h"
 
 namespace stillpoint::app {
 
 /// Everything the program found out, in the shape that --report writes:
-/// {"model", "variants": [{"name", …, "epochs": [{…}]}], "seed", "command", "versions"}. Errors are fractions
-/// (squares, where numbers are learned); what is not known, or not a number, is null.
-nlohmann::json make_report(const std::string& model, const std::vector<VariantResult>& results,
-                           std::uint64_t seed, const std::string& command);
+/// {"model", "variants": [{"name", …, "epochs": [{…}]}], "seed", …}; docs/training.md says what each field
+/// is. Errors are fractions (squares, where numbers are learned); what is not known, or not a number, is
+/// null, and what is not UTF-8 is replaced.
+std::string make_report(const RunHeader& run, const std::vector<VariantResult>& results,
+                        const std::string& device, const std::string& command);
 
 nlohmann::json epochs_to_json(const std::vector<Epoch>& epochs);
 /// The inverse. Throws nlohmann::json::exception.

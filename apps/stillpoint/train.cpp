@@ -2,33 +2,34 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <torch/cuda.h>
 #include <torch/types.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
 
 #include "checkpoint.h"
 #include "console.h"
 #include "files.h"
 #include "gradient_error.h"
+#include "interrupt.h"
+#include "outputs.h"
 #include "panels.h"
 #include "report.h"
+#include "resume.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
 namespace {
 
-/// Everything that could only fail at the end fails now.
-void check_outputs(const TrainOptions& options) {
-  for (const auto& path : {options.report, options.plot, options.save}) {
-    if (!path.empty()) {
-      check_writable(path);
-    }
+/// More threads than processors would wait for each other, for minutes where there are many.
+void use_threads(int wanted) {
+  const auto processors = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+  if (wanted > processors) {
+    complain(fmt::format("--threads {}: this machine has {} processors; going on with {} threads", wanted,
+                         processors, processors));
   }
-  if (!options.plot.empty()) {
-    check_plot(options.plot);
-  }
+  at::set_num_threads(std::min(wanted, processors));
 }
 
 c10::Device find_device(const std::string& name) {
@@ -40,29 +41,6 @@ c10::Device find_device(const std::string& name) {
   } catch (const std::exception&) {
     throw UserError(fmt::format("--device {} cannot be used with this LibTorch and machine: try cpu", name));
   }
-}
-
-Checkpoint new_variants(const TrainOptions& options) {
-  Checkpoint made{.experiment = options.model.empty() ? &experiments().front() : &experiment(options.model),
-                  .seed = options.seed.value_or(1),
-                  .variants = {}};
-  for (const auto& name : options.variants.empty() ? made.experiment->variant_names() : options.variants) {
-    made.variants.push_back(new_variant(*made.experiment, name, made.seed));
-  }
-  return made;
-}
-
-Checkpoint load_variants(const TrainOptions& options) {
-  auto loaded = load_checkpoint(options.load);
-  if (options.seed && *options.seed != loaded.seed) {
-    throw UserError(fmt::format("--seed {}: {} was trained with seed {}; leave --seed out", *options.seed,
-                                options.load.string(), loaded.seed));
-  }
-  if (!options.model.empty() && options.model != loaded.experiment->name) {
-    throw UserError(fmt::format("--model {}: {} holds the model {}; leave --model out", options.model,
-                                options.load.string(), loaded.experiment->name));
-  }
-  return loaded;
 }
 
 /// Those that `names` picks, in that order; all if it is empty.
@@ -87,17 +65,8 @@ std::vector<TrainedVariant*> choose(Checkpoint& models, const std::vector<std::s
   return chosen;
 }
 
-/// Where the data come from, for the first lines.
-std::string source(const TrainOptions& options, const Experiment& experiment) {
-  const auto& path = options.data.empty() ? experiment.data : options.data;
-  return path.empty() ? "" : " from " + path.string();
-}
-
-Dataset load_data(const TrainOptions& options, const Experiment& experiment, c10::Device device) {
-  auto data = experiment.load(options.data.empty() ? experiment.data : options.data, device);
-  data.train = data.train.slice(0, options.examples.value_or(data.train.size()));
-  data.test = data.test.slice(0, options.test_examples.value_or(data.test.size()));
-  return data;
+bool to_train(const TrainedVariant& variant, std::int64_t epochs) {
+  return static_cast<std::int64_t>(variant.epochs.size()) < epochs;
 }
 
 void save(const TrainOptions& options, const Checkpoint& models) {
@@ -106,8 +75,28 @@ void save(const TrainOptions& options, const Checkpoint& models) {
   }
 }
 
+void announce(const RunHeader& run, Console& console) {
+  console.line(run.experiment->description);
+  console.line(fmt::format("{} training and {} test examples{}; seed {}", run.train_examples,
+                           run.test_examples, run.data.empty() ? "" : " from " + run.data.string(),
+                           run.seed));
+}
+
+void train_variant(const TrainOptions& options, const Trainer& trainer, Checkpoint& models,
+                   TrainedVariant& variant, std::int64_t epochs, Console& console) {
+  while (to_train(variant, epochs)) {
+    const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
+    variant.epochs.push_back(trainer.run_epoch(variant, epochs, [&](double fraction, const Pass& so_far) {
+      console.progress(variant.name, number, epochs, fraction, so_far);
+    }));
+    save(options, models);
+    console.epoch(models.run.experiment->task, variant.name, variant.epochs.back(), epochs);
+  }
+}
+
 VariantResult measure(const Experiment& experiment, const TrainedVariant& variant, const Trainer& trainer,
                       const Dataset& data) {
+  const EndAtOnce now;  // what was trained is saved
   auto result = summarize(variant.name, experiment.task, variant.epochs, trainer.test(*variant.network));
   for (const auto& parameter : variant.network->parameters()) {
     result.parameters += parameter.numel();
@@ -117,70 +106,79 @@ VariantResult measure(const Experiment& experiment, const TrainedVariant& varian
   return result;
 }
 
-/// Trains, shows and measures the chosen variants, one after the other.
-std::vector<VariantResult> run(const TrainOptions& options, Checkpoint& models,
-                               const std::vector<TrainedVariant*>& chosen, const Dataset& data,
-                               Console& console) {
-  const auto& experiment = *models.experiment;
-  const Trainer trainer(experiment, data, models.seed);
-  std::vector<VariantResult> results;
-  for (auto* variant : chosen) {
-    const auto last =
-        static_cast<std::int64_t>(variant->epochs.size()) + options.epochs.value_or(experiment.recipe.epochs);
-    while (static_cast<std::int64_t>(variant->epochs.size()) < last) {
-      const auto number = static_cast<std::int64_t>(variant->epochs.size()) + 1;
-      variant->epochs.push_back(trainer.run_epoch(*variant, last, [&](double fraction, const Pass& so_far) {
-        console.progress(variant->name, number, last, fraction, so_far);
-      }));
-      console.epoch(experiment.task, variant->name, variant->epochs.back(), last);
-      save(options, models);
-    }
-    results.push_back(measure(experiment, *variant, trainer, data));
+/// Says of an error that the user has no part in which variant it came with.
+[[noreturn]] void fail_with(const TrainedVariant& variant) {
+  try {
+    throw;
+  } catch (const UserError&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw std::runtime_error(
+        fmt::format("{} failed after {} epochs: {}", variant.name, variant.epochs.size(), explain(error)));
   }
-  return results;
 }
 
-std::vector<Panel> picture(const Experiment& experiment, const std::vector<TrainedVariant*>& chosen,
-                           const std::vector<VariantResult>& results, const Dataset& data) {
+std::string draw(const TrainOptions& options, const Experiment& experiment,
+                 const std::vector<TrainedVariant*>& chosen, const std::vector<VariantResult>& results,
+                 const Dataset& data) {
+  const EndAtOnce now;
   const auto batch = data.test.slice(0, experiment.measured);
   auto left = experiment.task == Task::Numbers ? fit_panel(chosen, data.train)
                                                : error_panel(experiment.task, results);
   const double tolerance = experiment.compared.empty() ? 0 : kTolerance;
-  return {std::move(left), residual_panel(trace_solvers(experiment, chosen, batch.inputs), tolerance)};
+  return draw_plot(
+      options.plot,
+      {std::move(left), residual_panel(trace_solvers(experiment, chosen, batch.inputs), tolerance)});
 }
 
 }  // namespace
 
 void train(const TrainOptions& options) {
-  check_outputs(options);
-  at::set_num_threads(options.threads);
+  use_threads(options.threads);
   const auto device = find_device(options.device);
-  auto models = options.load.empty() ? new_variants(options) : load_variants(options);
-  const auto& experiment = *models.experiment;
+  auto models = start_or_load(options, device);
+  const auto& run = models.run;
+  const auto& experiment = *run.experiment;
   const auto chosen = choose(models, options.variants);
-  const auto data = load_data(options, experiment, device);
-  for (auto* variant : chosen) {
-    variant->network->to(device);
-  }
+  const auto epochs = plan_epochs(options, models, chosen);
+  check_outputs(options, run.data);
+  const auto data = load_examples(options, models.run, device);
   save(options, models);
 
   Console console;
-  console.line(experiment.description);
-  console.line(fmt::format("{} training and {} test examples{}; seed {}", data.train.size(), data.test.size(),
-                           source(options, experiment), models.seed));
-  if (options.epochs.value_or(experiment.recipe.epochs) > 0) {
+  announce(run, console);
+  if (std::ranges::any_of(chosen, [&](const auto* variant) { return to_train(*variant, epochs); })) {
     console.epoch_header();
   }
-  const auto results = run(options, models, chosen, data, console);
-  console.summary(experiment.task, results);
-
-  if (!options.report.empty()) {
-    write_file(options.report,
-               make_report(experiment.name, results, models.seed, options.command).dump(2) + "\n");
-  }
-  if (!options.plot.empty()) {
-    write_plot(options.plot, picture(experiment, chosen, results, data));
-  }
+  const Trainer trainer(experiment, data, run.seed);
+  std::vector<VariantResult> results;
+  std::vector<TrainedVariant*> finished;
+  do_each({[&] {
+             for (auto* variant : chosen) {
+               try {
+                 train_variant(options, trainer, models, *variant, epochs, console);
+                 results.push_back(measure(experiment, *variant, trainer, data));
+                 finished.push_back(variant);
+               } catch (const std::exception&) {
+                 fail_with(*variant);
+               }
+             }
+           },
+           [&] {
+             if (!results.empty()) {
+               console.summary(experiment.task, results);
+             }
+           },
+           [&] {
+             if (!options.report.empty() && !results.empty()) {
+               write_file(options.report, make_report(run, results, device.str(), options.command));
+             }
+           },
+           [&] {
+             if (!options.plot.empty() && !results.empty()) {
+               write_file(options.plot, draw(options, experiment, finished, results, data));
+             }
+           }});
 }
 
 }  // namespace stillpoint::app

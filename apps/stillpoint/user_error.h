@@ -1,6 +1,9 @@
 #pragma once
 
+#include <exception>
+#include <new>
 #include <stdexcept>
+#include <string>
 
 namespace stillpoint::app {
 
@@ -8,5 +11,14 @@ namespace stillpoint::app {
 struct UserError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// An error in one line.
+inline std::string explain(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    return "not enough memory";
+  }
+  const std::string what = error.what();
+  return what.substr(0, what.find('\n'));
+}
 
 }  // namespace stillpoint::app

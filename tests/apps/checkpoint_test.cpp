@@ -10,17 +10,29 @@ namespace {
 
 Checkpoint two_variants() {
   const Pass train{.error = 0.25, .loss = 0.5, .iterations = 20, .backward_iterations = 11.5, .seconds = 3};
-  Checkpoint checkpoint{
-      .experiment = &experiment("fixed-point"), .seed = 18'446'744'073'709'551'615U, .variants = {}};
+  Checkpoint checkpoint{.run = {.experiment = &experiment("fixed-point"),
+                                .seed = 18'446'744'073'709'551'615U,
+                                .epochs = 7,
+                                .data = "/not in UTF-8: \xff",
+                                .train_examples = 60'000,
+                                .test_examples = 10'000,
+                                .checksum = 0xfedcba98},
+                        .variants = {}};
   for (const char* name : {"picard-implicit", "newton-implicit"}) {
-    checkpoint.variants.push_back(new_variant(*checkpoint.experiment, name, 3));
+    checkpoint.variants.push_back(new_variant(*checkpoint.run.experiment, name, 3));
     checkpoint.variants.back().epochs = {{1, train, {}}, {2, train, {}}};
   }
   return checkpoint;
 }
 
 void expect_equal(const Checkpoint& a, const Checkpoint& b) {
-  EXPECT_EQ(a.seed, b.seed);
+  EXPECT_EQ(a.run.experiment, b.run.experiment);
+  EXPECT_EQ(a.run.seed, b.run.seed);
+  EXPECT_EQ(a.run.epochs, b.run.epochs);
+  EXPECT_EQ(a.run.data, b.run.data);
+  EXPECT_EQ(a.run.train_examples, b.run.train_examples);
+  EXPECT_EQ(a.run.test_examples, b.run.test_examples);
+  EXPECT_EQ(a.run.checksum, b.run.checksum);
   ASSERT_EQ(a.variants.size(), b.variants.size());
   for (std::size_t i = 0; i < a.variants.size(); ++i) {
     EXPECT_EQ(a.variants[i].name, b.variants[i].name);
@@ -37,7 +49,8 @@ void expect_equal(const Checkpoint& a, const Checkpoint& b) {
 class CheckpointFile : public ::testing::Test {
  protected:
   void expect_unreadable() {
-    expect_user_error([&] { load_checkpoint(path); }, {path.string(), "not a checkpoint", "--save"});
+    expect_user_error([&] { load_checkpoint(path, torch::kCPU); },
+                      {path.string(), "not a checkpoint", "--save"});
   }
 
   TemporaryDirectory directory;
@@ -47,7 +60,7 @@ class CheckpointFile : public ::testing::Test {
 TEST_F(CheckpointFile, GivesBackWhatWasSaved) {
   const auto saved = two_variants();
   save_checkpoint(path, saved);
-  const auto loaded = load_checkpoint(path);
+  const auto loaded = load_checkpoint(path, torch::kCPU);
   expect_equal(saved, loaded);
   EXPECT_EQ(loaded.variants[1].epochs[1].number, 2);
   EXPECT_EQ(loaded.variants[1].epochs[1].train.backward_iterations, 11.5);
@@ -58,7 +71,7 @@ TEST_F(CheckpointFile, HoldsWhatEveryModelNeedsToGoOn) {
   for (const auto& each : experiments()) {
     const auto& name = each.variants.front().name;
     const auto inputs = sample_inputs(each, 2);
-    Checkpoint saved{.experiment = &each, .seed = 1, .variants = {}};
+    Checkpoint saved{.run = {.experiment = &each, .seed = 1}, .variants = {}};
     saved.variants.push_back(new_variant(each, name, 1));
     const auto step = [&](TrainedVariant& variant) {
       variant.network->train();
@@ -70,8 +83,8 @@ TEST_F(CheckpointFile, HoldsWhatEveryModelNeedsToGoOn) {
     };
     step(saved.variants[0]);
     save_checkpoint(path, saved);
-    auto loaded = load_checkpoint(path);
-    EXPECT_EQ(loaded.experiment->name, each.name);
+    auto loaded = load_checkpoint(path, torch::kCPU);
+    EXPECT_EQ(loaded.run.experiment->name, each.name);
     ASSERT_EQ(loaded.variants.size(), 1U);
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(step(loaded.variants[0]), step(saved.variants[0])) << each.name << ", step " << i;
@@ -84,7 +97,7 @@ TEST_F(CheckpointFile, HoldsWhatEveryModelNeedsToGoOn) {
 }
 
 TEST_F(CheckpointFile, RefusesAFileThatIsMissing) {
-  expect_user_error([&] { load_checkpoint(path); }, {path.string(), "cannot read"});
+  expect_user_error([&] { load_checkpoint(path, torch::kCPU); }, {path.string(), "cannot read"});
 }
 
 TEST_F(CheckpointFile, RefusesWhatIsNoCheckpoint) {

@@ -1,12 +1,8 @@
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/stat.h>
+#include <torch/version.h>
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "support.h"
 
@@ -14,27 +10,6 @@
 
 namespace stillpoint::app::testing {
 namespace {
-
-class Program : public ::testing::Test {
- protected:
-  void SetUp() override {
-    fs::create_directory(data);
-    put_dataset(data, 200, 100);
-  }
-
-  std::string train(const std::string& options) const {
-    return "train --threads 1 --data " + data.string() + " " + options;
-  }
-  static void expect_one_line_error(const Outcome& run, const std::string& says) {
-    EXPECT_EQ(run.status, 2) << run.err;
-    EXPECT_EQ(run.err.substr(0, 12), "stillpoint: ") << run.err;
-    EXPECT_EQ(std::ranges::count(run.err, '\n'), 1) << run.err;
-    EXPECT_NE(run.err.find(says), std::string::npos) << run.err;
-  }
-
-  TemporaryDirectory directory;
-  fs::path data = directory / "data";
-};
 
 TEST_F(Program, HelpsWithDefaults) {
   const auto run = run_program("train --help");
@@ -63,6 +38,10 @@ TEST_F(Program, RefusesBadOptions) {
   expect_one_line_error(run_program(train("--device tpu")), "--device tpu");
   expect_one_line_error(run_program(train("--nonsense")), "--nonsense");
   expect_one_line_error(run_program("nonsense"), "nonsense");
+  for (const char* option : {"--data", "--report", "--plot", "--save", "--load"}) {
+    expect_one_line_error(run_program("train " + std::string(option) + " ''"),
+                          std::string(option) + ": the name is empty");
+  }
 }
 
 TEST_F(Program, RefusesBadData) {
@@ -92,69 +71,62 @@ TEST_F(Program, LeavesNoHalfWrittenFileOnAFullDisk) {
   EXPECT_EQ(directory.list(), std::vector<std::string>{"data"});
 }
 
-TEST_F(Program, RefusesUnreadableCheckpoints) {
-  expect_one_line_error(run_program(train("--load " + (directory / "nowhere").string())), "nowhere");
-  put(directory / "damaged", "text");
-  expect_one_line_error(run_program(train("--load " + (directory / "damaged").string())), "not a checkpoint");
+// Without a place for the message there is still the status.
+TEST_F(Program, FailsWhereNothingCanBeSaid) {
+  for (const char* nowhere : {"exec 2>&-;", "exec 2>/dev/full;"}) {
+    EXPECT_EQ(run_program("nonsense", nowhere).status, 2) << nowhere;
+    EXPECT_EQ(run_program(train("--device tpu"), nowhere).status, 2) << nowhere;
+  }
+  // A stream that is closed does not become a file of ours, into which warnings would go.
+  const auto saved = (directory / "saved").string();
+  const auto save = "train --epochs 0 --variants picard-implicit --threads 4096 --data " + data.string() +
+                    " --save " + saved;
+  EXPECT_EQ(run_program(save, "exec 2>&-;").status, 0);
+  EXPECT_EQ(run_program(train("--epochs 0 --load " + saved)).status, 0);
+  expect_one_line_error(run_program("--help", "exec >/dev/full;"), "standard output");
+  expect_one_line_error(run_program("--version", "exec >/dev/full;"), "standard output");
 }
 
-TEST_F(Program, ContinuesFromACheckpointAsIfItHadNotStopped) {
-  const auto one = (directory / "one").string(), two = (directory / "two").string();
-  const auto report = [&](const std::string& options) {
-    const auto path = directory / "report.json";
-    const auto run = run_program(train("--report " + path.string() + " " + options));
-    EXPECT_EQ(run.status, 0) << run.err;
-    const auto variant = nlohmann::json::parse(get(path))["variants"][0];
-    return std::pair(variant["test_error"], variant["epochs"].size());
-  };
-  const auto at_once = report("--variants picard-implicit --epochs 3");
-  report("--variants picard-implicit --epochs 2 --save " + one);
-  EXPECT_EQ(report("--epochs 1 --load " + one + " --save " + two), at_once);
-  EXPECT_EQ(report("--epochs 0 --load " + two), at_once);
-  expect_one_line_error(run_program(train("--variants newton-implicit --load " + one)), "newton-implicit");
-  expect_one_line_error(run_program(train("--seed 5 --load " + one)), "--seed 5");
-  expect_one_line_error(run_program(train("--model monotone --load " + one)), "--model monotone");
+TEST_F(Program, TakesNoMoreThreadsThanThereAreProcessors) {
+  const auto path = directory / "report.json";
+  const auto run = run_program("train --epochs 0 --variants picard-implicit --threads 4096 --data " +
+                               data.string() + " --report " + path.string());
+  EXPECT_EQ(run.status, 0) << run.err;
+  const auto processors = std::thread::hardware_concurrency();
+  EXPECT_EQ(run.err, "stillpoint: --threads 4096: this machine has " + std::to_string(processors) +
+                         " processors; going on with " + std::to_string(processors) + " threads\n");
+  EXPECT_EQ(nlohmann::json::parse(get(path))["threads"], processors);
 }
 
-TEST_F(Program, EndsCleanlyWhenInterrupted) {
-  const auto checkpoint = (directory / "checkpoint").string();
-  std::array<int, 2> output{};
-  ASSERT_EQ(pipe(output.data()), 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (directory / "err").c_str(), O_WRONLY | O_CREAT,
-                                   0600);
-  std::vector<std::string> words{
-      STILLPOINT_PROGRAM, "train", "--data",     data.string(),     "--threads", "1",
-      "--epochs",         "99999", "--variants", "picard-implicit", "--save",    checkpoint};
-  std::vector<char*> arguments;
-  for (auto& word : words) {
-    arguments.push_back(word.data());
-  }
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  ASSERT_EQ(posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  close(output[1]);
+TEST_F(Program, TakesItsOptionsWithoutACommand) {
+  const auto options = " --epochs 0 --variants picard-implicit --data " + data.string();
+  const auto run = run_program(options);
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.out, run_program("train" + options).out);
+  expect_one_line_error(run_program("--one 1 --two 2"), "--one 1 --two 2");
+  expect_one_line_error(run_program("train --one 1 --two 2"), "--one 1 --two 2");
+}
 
-  std::string out;
-  std::array<char, 256> chunk;
-  while (out.find("1/99999") == std::string::npos) {
-    const auto got = read(output[0], chunk.data(), chunk.size());
-    ASSERT_GT(got, 0) << out;
-    out.append(chunk.data(), static_cast<std::size_t>(got));
+TEST_F(Program, NamesItsVersion) {
+  const auto run = run_program("--version");
+  EXPECT_EQ(run.status, 0);
+  EXPECT_EQ(run.out, "stillpoint " STILLPOINT_VERSION ", LibTorch " TORCH_VERSION "\n");
+}
+
+// A pipe that nobody writes to would be waited for, and a device read without an end.
+TEST_F(Program, RefusesWhatIsNoFile) {
+  const auto pipe = (directory / "pipe").string(), loop = (directory / "loop").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("loop", loop);
+  for (const auto& name : {pipe, std::string("/dev/zero")}) {
+    expect_one_line_error(run_program("train --model transformer --data " + name), "a pipe or a device");
+    expect_one_line_error(run_program(train("--load " + name)), "a pipe or a device");
   }
-  kill(child, SIGINT);
-  while (read(output[0], chunk.data(), chunk.size()) > 0) {
+  for (const char* option : {"--model transformer --data ", "--load ", "--save "}) {
+    expect_one_line_error(run_program(std::string("train ") + option + loop),
+                          "Too many levels of symbolic links");
   }
-  close(output[0]);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 130);
-  EXPECT_EQ(get(directory / "err"), "stillpoint: interrupted; the finished epochs are saved\n");
-  EXPECT_EQ(run_program(train("--epochs 0 --load " + checkpoint)).status, 0);
+  expect_one_line_error(run_program("train --data " + loop), "Too many levels of symbolic links");
 }
 
 }  // namespace

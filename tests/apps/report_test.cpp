@@ -1,7 +1,9 @@
 #include "report.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -26,13 +28,32 @@ std::vector<Epoch> two_epochs() {
   return {{.number = 1, .train = train, .test = test}, {.number = 2, .train = later, .test = test}};
 }
 
+nlohmann::json parsed_report(const RunHeader& run, const std::vector<VariantResult>& results,
+                             const std::string& command) {
+  return nlohmann::json::parse(make_report(run, results, "cpu", command));
+}
+
 TEST(Report, HasTheShapeThatIsPromised) {
   auto result = summarize("newton-implicit", Task::Classes, two_epochs(), two_epochs().back().test);
   result.peak_bytes = 123;
   result.gradient_error = 1e-6;
-  const auto report = make_report("fixed-point", {result}, 7, "stillpoint train");
-  EXPECT_EQ(keys(report), (std::set<std::string>{"model", "variants", "seed", "command", "versions"}));
+  const RunHeader run{.experiment = &experiment("fixed-point"),
+                      .seed = 7,
+                      .epochs = 2,
+                      .data = "/data",
+                      .train_examples = 600,
+                      .test_examples = 100,
+                      .checksum = 0x0123abcd};
+  const auto report = parsed_report(run, {result}, "stillpoint train");
+  EXPECT_EQ(keys(report), (std::set<std::string>{"model", "variants", "data", "epochs", "seed", "device",
+                                                 "threads", "command", "versions"}));
   EXPECT_EQ(keys(report["versions"]), (std::set<std::string>{"stillpoint", "libtorch", "compiler"}));
+  EXPECT_EQ(report["data"],
+            (nlohmann::json{
+                {"path", "/data"}, {"train_examples", 600}, {"test_examples", 100}, {"crc32", "0123abcd"}}));
+  EXPECT_EQ(report["epochs"], 2);
+  EXPECT_EQ(report["device"], "cpu");
+  EXPECT_EQ(report["threads"], at::get_num_threads());
   EXPECT_EQ(report["seed"], 7);
   EXPECT_EQ(report["command"], "stillpoint train");
 
@@ -56,11 +77,20 @@ TEST(Report, HasTheShapeThatIsPromised) {
 TEST(Report, SaysNullForWhatIsNotKnown) {
   const auto result =
       summarize("picard-unrolled", Task::Classes, {}, {.error = 0.9, .loss = 2.3, .backward_iterations = {}});
-  const auto variant = make_report("fixed-point", {result}, 1, "")["variants"][0];
+  const auto report = parsed_report({.experiment = &experiment("fixed-point")}, {result}, "");
+  EXPECT_TRUE(report["data"]["path"].is_null());
+  const auto variant = report["variants"][0];
   for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "seconds_per_epoch",
                           "gradient_error", "bits_per_character"}) {
     EXPECT_TRUE(variant[key].is_null()) << key;
   }
+}
+
+TEST(Report, ReplacesWhatIsNotUtf8) {
+  const RunHeader run{.experiment = &experiment("fixed-point"), .data = "/da\xffta"};
+  const auto report = parsed_report(run, {}, "stillpoint train --report a\xff");
+  EXPECT_EQ(report["command"], "stillpoint train --report a\uFFFD");
+  EXPECT_EQ(report["data"]["path"], "/da\uFFFDta");
 }
 
 TEST(Report, GivesBitsOfATextAlone) {

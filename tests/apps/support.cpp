@@ -1,14 +1,20 @@
 #include "support.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 namespace stillpoint::app::testing {
 namespace {
@@ -126,6 +132,71 @@ Outcome run_program(const std::string& arguments, const std::string& before) {
   const auto command = before + " " STILLPOINT_PROGRAM " " + arguments;
   const int status = std::system(("(" + command + ") >" + out.string() + " 2>" + err.string()).c_str());
   return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .out = get(out), .err = get(err)};
+}
+
+void Program::expect_one_line_error(const Outcome& run, const std::string& says) {
+  EXPECT_EQ(run.status, 2) << run.err;
+  EXPECT_EQ(run.err.substr(0, 12), "stillpoint: ") << run.err;
+  EXPECT_EQ(std::ranges::count(run.err, '\n'), 1) << run.err;
+  EXPECT_NE(run.err.find(says), std::string::npos) << run.err;
+}
+
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const fs::path& err,
+                               const std::vector<std::string>& environment) {
+  std::array<int, 2> output{};
+  if (pipe2(output.data(), O_CLOEXEC) != 0) {
+    throw std::runtime_error("pipe2");
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), O_WRONLY | O_CREAT, 0600);
+  std::vector<std::string> words{"env"};
+  std::ranges::copy(environment, std::back_inserter(words));
+  words.emplace_back(STILLPOINT_PROGRAM);
+  std::ranges::copy(arguments, std::back_inserter(words));
+  std::vector<char*> pointers;
+  for (auto& word : words) {
+    pointers.push_back(word.data());
+  }
+  pointers.push_back(nullptr);
+  if (posix_spawnp(&child_, pointers[0], &actions, nullptr, pointers.data(), environ) != 0) {
+    throw std::runtime_error("posix_spawnp");
+  }
+  posix_spawn_file_actions_destroy(&actions);
+  close(output[1]);
+  output_ = output[0];
+}
+
+RunningProgram::~RunningProgram() {
+  if (child_ > 0) {
+    interrupt();
+  }
+  close(output_);
+}
+
+bool RunningProgram::wait_for(const std::string& text) {
+  std::string out;
+  std::array<char, 256> chunk;
+  while (out.find(text) == std::string::npos) {
+    const auto got = read(output_, chunk.data(), chunk.size());
+    if (got <= 0) {
+      return false;
+    }
+    out.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+int RunningProgram::interrupt() {
+  const auto child = std::exchange(child_, 0);
+  kill(child, SIGINT);
+  std::array<char, 256> rest;
+  while (read(output_, rest.data(), rest.size()) > 0) {
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 }  // namespace stillpoint::app::testing

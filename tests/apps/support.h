@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -53,6 +54,42 @@ struct Outcome {
 };
 /// Runs `stillpoint ARGUMENTS` in a shell, with `before` (an assignment, a limit) in front of it.
 Outcome run_program(const std::string& arguments, const std::string& before = "");
+
+/// Runs of the program, with a data set in `data`.
+class Program : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directory(data);
+    put_dataset(data, 200, 100);
+  }
+
+  std::string train(const std::string& options) const {
+    return "train --threads 1 --data " + data.string() + " " + options;
+  }
+  static void expect_one_line_error(const Outcome& run, const std::string& says);
+
+  TemporaryDirectory directory;
+  fs::path data = directory / "data";
+};
+
+/// The program while it runs.
+class RunningProgram {
+ public:
+  RunningProgram(const std::vector<std::string>& arguments, const fs::path& err,
+                 const std::vector<std::string>& environment = {});
+  ~RunningProgram();
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+
+  /// Reads what the program writes until `text` comes; false if it ends before.
+  bool wait_for(const std::string& text);
+  /// Sends SIGINT and waits for the end: the exit status, or -1 after a signal.
+  int interrupt();
+
+ private:
+  int output_ = -1;
+  pid_t child_ = 0;
+};
 
 /// Expects a UserError that says each of `parts` in one line.
 template <class Work>
