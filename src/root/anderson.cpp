@@ -286,7 +286,10 @@ void Anderson::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor
   TORCH_CHECK(mixing > 0.0 && mixing <= 1.0, "Anderson.mixing: expected a number in (0, 1], got ", mixing);
   const double lambda = regularization.value_or(default_regularization(z0.scalar_type()));
   TORCH_CHECK(lambda >= 0.0, "Anderson.regularization: expected a number ≥ 0, got ", lambda);
-  History history(z0, memory, mixing, lambda);
+  // One evaluation more than a sample has numbers determines the step; of more than that the residuals alone
+  // do not tell the weights, and a last digit would decide.
+  const std::int64_t useful = std::min(memory, detail::row_width(z0) + 1);
+  History history(z0, useful, mixing, lambda);
   RowNorms norms;
   at::Tensor z = z0;
   while (true) {

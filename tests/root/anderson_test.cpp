@@ -111,6 +111,21 @@ TEST(Anderson, DoesNotLoseItsWayWhenIteratesCoincide) {
   EXPECT_LE(parallel_stats.evaluations, 5);
 }
 
+// More residuals than a sample has numbers, and one, leave the weights open: a last digit must not decide.
+TEST(Anderson, StepsDoNotRestOnRounding) {
+  const auto after_three_steps = [](double factor) {
+    int evaluations = 0;
+    const Map f = [&](const Tensor& z) {
+      const Tensor value = torch::cos(z);
+      return ++evaluations == 2 ? value * factor : value;
+    };
+    return fixed_point(f, vector({0.0, 1.0, 2.0, -3.0}).unsqueeze(1),
+                       {.solver = Anderson{}, .max_iterations = 3, .on_failure = OnFailure::Ignore})
+        .value;
+  };
+  EXPECT_TRUE(close(after_three_steps(1 + 4e-16), after_three_steps(1.0), 1e-13));
+}
+
 TEST(Anderson, IsScaleFree) {
   // Residuals of size 1e-20 or 1e+15 are mixed as residuals of size 1 are.
   const Problem problem = affine(0.9, true, at::kDouble);

@@ -17,8 +17,10 @@ namespace stillpoint {
 /// some small random maps took up to 15 % more; with 1, 3, 5, 10 and 20 none of the tested maps did.)
 struct Anderson {
   static constexpr const char* name = "Anderson";
-  std::int64_t memory = 5;  ///< in [1, 32]: evaluations remembered
-  double mixing = 1.0;      ///< in (0, 1]: 1 combines evaluations only, less draws towards the iterates
+  /// In [1, 32]: evaluations remembered. One more than a sample has numbers are as many as it can use; larger
+  /// values are cut to that.
+  std::int64_t memory = 5;
+  double mixing = 1.0;  ///< in (0, 1]: 1 combines evaluations only, less draws towards the iterates
   /// ≥ 0; added to the sample's own Gram matrix relative to each of its diagonal entries. Empty: by dtype.
   std::optional<double> regularization = {};
 
