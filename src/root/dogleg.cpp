@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/rows.h"
+#include "linear/batched_solve.h"
 #include "linear/vectors.h"
 #include "root/standing.h"
 #include "stillpoint/root/linearization.h"
@@ -36,27 +36,11 @@ at::Tensor scale_of(const at::Tensor& matrix, const at::Tensor& before) {
 
 at::Tensor length_of(const at::Tensor& rows) { return rows.square().sum(1, true).sqrt(); }
 
-// The Newton step in scaled variables. Where the matrix is singular, a regularized least-squares step.
-at::Tensor newton_step(const at::Tensor& scaled, const at::Tensor& residual) {
-  const at::Tensor rhs = residual.unsqueeze(2);
-  const at::Tensor step = std::get<0>(at::linalg_solve_ex(scaled, rhs));
-  const at::Tensor usable = at::isfinite(step).all(1, /*keepdim=*/true);
-  if (usable.all().item<bool>()) return step.squeeze(2);
-  const at::Tensor transposed = scaled.transpose(1, 2);
-  at::Tensor normal = at::bmm(transposed, scaled);
-  const double epsilon = scaled.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                                             : std::numeric_limits<float>::epsilon();
-  const at::Tensor trace = normal.diagonal(0, 1, 2).sum(1, true);
-  // Also where the Jacobian is zero: no step then, not NaN.
-  normal.diagonal(0, 1, 2).add_(trace * epsilon + std::numeric_limits<float>::min());
-  const at::Tensor least = std::get<0>(at::linalg_solve_ex(normal, at::bmm(transposed, rhs)));
-  return at::where(usable, step, least).squeeze(2);
-}
-
 // The point of the dogleg path at distance `radius` (or its end, if that is nearer), in unscaled variables.
-at::Tensor dogleg_step(const Model& model, const at::Tensor& radius) {
+at::Tensor dogleg_step(const Model& model, const at::Tensor& radius,
+                       const std::vector<std::uint8_t>& running) {
   const at::Tensor scaled = model.matrix / model.scale.unsqueeze(1);
-  const at::Tensor newton = newton_step(scaled, model.residual);
+  const at::Tensor newton = detail::solve_or_least_squares(scaled, model.residual, running);
   const at::Tensor gradient = at::bmm(scaled.transpose(1, 2), model.residual.unsqueeze(2)).squeeze(2);
   const at::Tensor image = at::bmm(scaled, gradient.unsqueeze(2)).squeeze(2);
   const at::Tensor slope = gradient.square().sum(1, true);
@@ -142,7 +126,8 @@ void Dogleg::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   Model model{detail::widened(start.residual().reshape(flat.sizes())), matrix, scale_of(matrix, {})};
   Regions regions(detail::to_host(length_of(model.scale * flat)), first_radius);
   while (true) {
-    const at::Tensor d = dogleg_step(model, detail::to_column(regions.radius(), model.residual));
+    const at::Tensor d =
+        dogleg_step(model, detail::to_column(regions.radius(), model.residual), monitor.running());
     const at::Tensor trial =
         detail::select_rows(monitor.running(), here.z() + d.to(flat.scalar_type()), here.z());
     const Linearization there(f, trial.view(z0.sizes()));

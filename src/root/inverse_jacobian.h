@@ -8,10 +8,7 @@
 
 namespace stillpoint::detail {
 
-/// The inverse of each matrix of `[B, N, N]`; the identity where it is singular.
-at::Tensor inverse_or_identity(const at::Tensor& matrix);
-
-/// The inverse of A = −∂r/∂z for each sample, `[B, N, N]`; the identity where A is singular.
+/// The inverse of A = −∂r/∂z for each sample, `[B, N, N]`; the pseudoinverse where A is singular.
 at::Tensor inverse_jacobian(const Linearization& here);
 
 /// Replaces the inverses of the marked samples by those at `here`.

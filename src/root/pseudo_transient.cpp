@@ -1,12 +1,12 @@
 #include "stillpoint/root/pseudo_transient.h"
 
-#include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 #include <cmath>
 
 #include "core/rows.h"
+#include "linear/batched_solve.h"
 #include "root/standing.h"
 #include "stillpoint/root/linearization.h"
 
@@ -27,15 +27,15 @@ void PseudoTransient::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& 
   while (true) {
     at::Tensor shifted = matrix.clone();
     shifted.diagonal(0, 1, 2).add_(detail::to_column(inverse_step, matrix.select(2, 0)));
-    const at::Tensor rhs = detail::widened(r.reshape({batch, width, 1}));
-    const at::Tensor d = std::get<0>(at::linalg_solve_ex(shifted, rhs)).view(z0.sizes()).to(z0.scalar_type());
+    const at::Tensor d = detail::solve_or_least_squares(shifted, r, monitor.running());
     const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + d, here.z());
     const Linearization there(f, trial);
     monitor.norms(trial, there.residual(), norms);
     std::vector<std::uint8_t> usable(batch);
     for (std::int64_t b = 0; b < batch; ++b) {
       if (!monitor.running(b)) continue;
-      usable[b] = std::isfinite(norms.residual[b]);
+      // The shifted matrix may be singular by a chance of δ, and the step zero.
+      usable[b] = std::isfinite(norms.residual[b]) && norms.residual[b] != here.norms().residual[b];
       inverse_step[b] *= usable[b] ? norms.residual[b] / here.norms().residual[b] : 10.0;
     }
     here.move(usable, trial, norms);

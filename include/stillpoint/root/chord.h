@@ -9,8 +9,9 @@ namespace stillpoint {
 /// one product with the kept inverse, B·N² operations. Linear convergence, the faster the smaller
 /// `refresh_above`; it pays where Jacobians cost more than a few more iterations. Samples must not mix in f.
 ///
-/// A step with a fresh Jacobian that does not decrease the residual is taken back and halved, and halved
-/// again. (Kelley 1995, section 5.4.1; keeping as long as it contracts: Shamanskii 1967.)
+/// Where the Jacobian is singular, its pseudoinverse takes the place of the inverse, as in `Newton`. A step
+/// with a fresh Jacobian that does not decrease the residual is taken back and halved, and halved again.
+/// (Kelley 1995, section 5.4.1; keeping as long as it contracts: Shamanskii 1967.)
 struct Chord {
   static constexpr const char* name = "chord";
   static constexpr bool solves_roots = true;

@@ -11,10 +11,9 @@ namespace stillpoint {
 /// Jacobian seen so far, so their units do not matter.
 ///
 /// Each accepted step recomputes the Jacobian of each sample: N products, B·N² numbers, O(B·N³) operations; a
-/// rejected one costs its evaluation. Samples must not mix in f. Where the Jacobian is singular, the step is
-/// that of a slightly regularized least-squares problem.
-/// (Powell 1970, "A hybrid method for nonlinear equations"; radius and acceptance as in Moré, Garbow,
-/// Hillstrom 1980, User guide for MINPACK-1, hybrj.)
+/// rejected one costs its evaluation. Samples must not mix in f. Where the Jacobian is singular, the path
+/// ends in the shortest least-squares solution, as in `Newton`. (Powell 1970, "A hybrid method for nonlinear
+/// equations"; radius and acceptance as in Moré, Garbow, Hillstrom 1980, User guide for MINPACK-1, hybrj.)
 struct Dogleg {
   static constexpr const char* name = "dogleg";
   static constexpr bool solves_roots = true;

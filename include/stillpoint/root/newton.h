@@ -11,8 +11,10 @@ namespace stillpoint {
 /// A step must decrease the residual of its sample (Armijo, factor 1e-4). Where the full one does not, the
 /// plain step f(z) − z is tried if a fixed point is sought, as it is drawn to those that attract (far from a
 /// solution the Newton step can point at one that repels, and shortened it would still go there), and then
-/// the Newton step halved at most `max_halvings` times. Where the Jacobian is singular there are plain steps
-/// alone. (Dennis, Schnabel 1983, section 6.3.)
+/// the Newton step halved at most `max_halvings` times. Where the Jacobian is singular, or so nearly that the
+/// step would be rounding error, it is the shortest least-squares solution, with the columns of the Jacobian
+/// scaled to one size; that sample then costs a singular value decomposition. (Dennis, Schnabel 1983, section
+/// 6.3; the shortest step: Ben-Israel 1966, J. Math. Anal. Appl. 15.)
 struct Newton {
   static constexpr const char* name = "Newton";
   static constexpr bool solves_roots = true;

@@ -9,8 +9,9 @@ namespace stillpoint {
 /// δ ← δ ‖r_before‖ / ‖r‖ (switched evolution relaxation). Near the solution it becomes Newton's method; far
 /// from it, it goes where the flow leads, so to an equilibrium that attracts, and the residual may rise on
 /// the way. For each sample the Jacobian is written out and factorized, at the cost of `Newton`. Samples must
-/// not mix in f. A step to where the residual is not finite is taken back and δ divided by ten. (Kelley,
-/// Keyes 1998, SIAM J. Numer. Anal. 35(2), equation 1.5.)
+/// not mix in f. Where the matrix is singular, the step is the shortest least-squares solution. One that
+/// leads to where the residual is not finite, or leaves it as it is, is taken back and δ divided by ten.
+/// (Kelley, Keyes 1998, SIAM J. Numer. Anal. 35(2), equation 1.5.)
 struct PseudoTransient {
   static constexpr const char* name = "pseudo-transient continuation";
   static constexpr bool solves_roots = true;
