@@ -6,6 +6,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -26,12 +27,51 @@ std::vector<int64_t> column_shape(const at::Tensor& like) {
   return shape;
 }
 
-at::Tensor aten_row_norms(const at::Tensor& t, Norm norm) {
-  const at::Tensor rows = widened(as_rows(t));
+// Whether a norm rests on a sum of squares that has overflowed T or underflowed in it. One that is NaN rests
+// on a NaN.
+template <class T>
+bool is_doubtful(double norm, double unit, std::int64_t width) {
+  const double euclidean = norm / unit;
+  return !std::isnan(norm) && !is_safe_square<T>(euclidean * euclidean, width);
+}
+
+// Takes the doubtful ones among the norms of x − y again.
+template <class T>
+void mend_norms(const T* x, const T* y, std::int64_t width, double unit, std::vector<double>& norms) {
+  for (std::size_t b = 0; b < norms.size(); ++b) {
+    if (!is_doubtful<T>(norms[b], unit, width)) continue;
+    const std::int64_t row = static_cast<std::int64_t>(b) * width;
+    norms[b] = unit * scaled_norm(x + row, y == nullptr ? nullptr : y + row, width);
+  }
+}
+
+// `t` as `[B, width]` in a dtype that has norms.
+at::Tensor wide_rows(const at::Tensor& t) { return widened(as_rows(t)); }
+
+// Of wide rows, on their device.
+at::Tensor plain_norms(const at::Tensor& rows, Norm norm) {
   if (rows.size(1) == 0) return at::zeros({rows.size(0)}, rows.options());
   if (norm == Norm::Maximum) return rows.abs().amax(1);
   const at::Tensor sums = rows.square().sum(1).sqrt();
   return norm == Norm::Euclidean ? sums : sums.div(std::sqrt(static_cast<double>(rows.size(1))));
+}
+
+// Takes the doubtful ones among the plain norms of wide rows again.
+void mend_plain_norms(const at::Tensor& rows, Norm norm, std::vector<double>& norms) {
+  if (norm == Norm::Maximum) return;
+  const std::int64_t width = rows.size(1);
+  const double unit = scale_norm(1.0, norm, width);
+  const auto doubtful = [&](double of_row) {
+    return rows.scalar_type() == at::kDouble ? is_doubtful<double>(of_row, unit, width)
+                                             : is_doubtful<float>(of_row, unit, width);
+  };
+  if (std::ranges::none_of(norms, doubtful)) return;
+  const at::Tensor largest = rows.abs().amax(1, /*keepdim=*/true);
+  const at::Tensor units = at::where((largest > 0) & at::isfinite(largest), largest, at::ones_like(largest));
+  const std::vector<double> again = to_host(at::stack({units.squeeze(1), plain_norms(rows / units, norm)}));
+  for (std::size_t b = 0; b < norms.size(); ++b) {
+    if (doubtful(norms[b])) norms[b] = again[b] * again[norms.size() + b];
+  }
 }
 
 // What at::where does can be done by copying rows.
@@ -39,6 +79,18 @@ bool can_copy_rows(const at::Tensor& chosen, const at::Tensor& other) {
   return has_row_kernels(chosen) && other.is_cpu() && chosen.scalar_type() == other.scalar_type() &&
          chosen.sizes() == other.sizes() && chosen.is_contiguous() && other.is_contiguous() &&
          !(at::GradMode::is_enabled() && (chosen.requires_grad() || other.requires_grad()));
+}
+
+void aten_residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
+  const at::Tensor rows = wide_rows(z);
+  const at::Tensor difference = wide_rows(fz) - rows;
+  const std::vector<double> both =
+      to_host(at::stack({plain_norms(difference, norm), plain_norms(rows, norm)}));
+  const auto middle = both.begin() + z.size(0);
+  norms.residual.assign(both.begin(), middle);
+  norms.scale.assign(middle, both.end());
+  mend_plain_norms(difference, norm, norms.residual);
+  mend_plain_norms(rows, norm, norms.scale);
 }
 
 }  // namespace
@@ -77,20 +129,46 @@ std::vector<double> to_host(const at::Tensor& t) {
   return {p, p + host.numel()};
 }
 
+template <class T>
+double scaled_norm(const T* x, const T* y, std::int64_t width) {
+  const auto at = [&](std::int64_t i) {
+    return static_cast<double>(x[i]) - (y == nullptr ? 0.0 : static_cast<double>(y[i]));
+  };
+  double largest = 0.0;
+  for (std::int64_t i = 0; i < width; ++i) largest = std::max(largest, std::abs(at(i)));
+  // Both powers are normal numbers, and NaN and infinity go through them into the sum.
+  const int exponent = std::clamp(std::ilogb(largest), -1000, 1000);
+  const double inverse = std::ldexp(1.0, -exponent);
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < width; ++i) {
+    const double scaled = at(i) * inverse;
+    sum += scaled * scaled;
+  }
+  return std::ldexp(std::sqrt(sum), exponent);
+}
+
+template double scaled_norm(const float* x, const float* y, std::int64_t width);
+template double scaled_norm(const double* x, const double* y, std::int64_t width);
+
 std::vector<double> row_norms(const at::Tensor& t, Norm norm) {
-  if (!has_row_kernels(t) || norm == Norm::Maximum || !t.is_contiguous())
-    return to_host(aten_row_norms(t, norm));
+  if (!has_row_kernels(t) || norm == Norm::Maximum || !t.is_contiguous()) {
+    const at::Tensor rows = wide_rows(t);
+    std::vector<double> norms = to_host(plain_norms(rows, norm));
+    mend_plain_norms(rows, norm, norms);
+    return norms;
+  }
   const std::int64_t width = row_width(t);
   const double unit = scale_norm(1.0, norm, width);
   std::vector<double> norms(t.sizes()[0]);
   AT_DISPATCH_FLOATING_TYPES(t.scalar_type(), "row_norms", [&] {
     const auto& kernels = row_kernels<scalar_t>();
-    const scalar_t* row = t.data_ptr<scalar_t>();
-    for (double& of_row : norms) {
-      kernels.dots(row, width, 1, row, width, &of_row);
-      of_row = unit * std::sqrt(of_row);
-      row += width;
+    const scalar_t* rows = t.data_ptr<scalar_t>();
+    for (std::size_t b = 0; b < norms.size(); ++b) {
+      const scalar_t* row = rows + static_cast<std::int64_t>(b) * width;
+      kernels.dots(row, width, 1, row, width, &norms[b]);
+      norms[b] = unit * std::sqrt(norms[b]);
     }
+    mend_norms<scalar_t>(rows, nullptr, width, unit, norms);
   });
   return norms;
 }
@@ -148,10 +226,12 @@ at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::T
   at::Tensor out = recycler.take(p);
   const std::int64_t width = row_width(p);
   change.resize(p.size(0));
+  const double unit = scale_norm(1.0, norm, width);
   AT_DISPATCH_FLOATING_TYPES(p.scalar_type(), "add_and_compare", [&] {
-    row_kernels<scalar_t>().add_and_compare(
-        p.data_ptr<scalar_t>(), g.data_ptr<scalar_t>(), u.data_ptr<scalar_t>(), p.size(0), width,
-        scale_norm(1.0, norm, width), out.data_ptr<scalar_t>(), change.data());
+    const scalar_t* before = u.data_ptr<scalar_t>();
+    row_kernels<scalar_t>().add_and_compare(p.data_ptr<scalar_t>(), g.data_ptr<scalar_t>(), before, p.size(0),
+                                            width, unit, out.data_ptr<scalar_t>(), change.data());
+    mend_norms<scalar_t>(out.data_ptr<scalar_t>(), before, width, unit, change);
   });
   return out;
 }
@@ -159,28 +239,27 @@ at::Tensor add_and_compare(const at::Tensor& p, const at::Tensor& g, const at::T
 }  // namespace detail
 
 void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms) {
+  if (!detail::has_row_kernels(z) || norm == Norm::Maximum) {
+    detail::aten_residual_norms(z, fz, norm, norms);
+    return;
+  }
   const std::int64_t batch = z.sizes()[0];
   norms.residual.resize(batch);
   norms.scale.resize(batch);
-  if (detail::has_row_kernels(z) && norm != Norm::Maximum) {
-    const std::int64_t width = detail::row_width(z);
-    const double unit = detail::scale_norm(1.0, norm, width);
-    const auto run = [&]<class T>(const T* x) {
-      detail::row_kernels<T>().residual_norms(x, static_cast<const T*>(fz.data_ptr()), batch, width, unit,
-                                              norms.residual.data(), norms.scale.data());
-    };
-    if (z.scalar_type() == at::kFloat) {
-      run(static_cast<const float*>(z.data_ptr()));
-    } else {
-      run(static_cast<const double*>(z.data_ptr()));
-    }
-    return;
+  const std::int64_t width = detail::row_width(z);
+  const double unit = detail::scale_norm(1.0, norm, width);
+  const auto run = [&]<class T>(const T* x) {
+    const T* f = static_cast<const T*>(fz.data_ptr());
+    detail::row_kernels<T>().residual_norms(x, f, batch, width, unit, norms.residual.data(),
+                                            norms.scale.data());
+    detail::mend_norms<T>(f, x, width, unit, norms.residual);
+    detail::mend_norms<T>(x, nullptr, width, unit, norms.scale);
+  };
+  if (z.scalar_type() == at::kFloat) {
+    run(static_cast<const float*>(z.data_ptr()));
+  } else {
+    run(static_cast<const double*>(z.data_ptr()));
   }
-  const std::vector<double> both =
-      detail::to_host(at::stack({detail::aten_row_norms(fz - z, norm), detail::aten_row_norms(z, norm)}));
-  const auto middle = both.begin() + batch;
-  norms.residual.assign(both.begin(), middle);
-  norms.scale.assign(middle, both.end());
 }
 
 }  // namespace stillpoint

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/row_kernels.h"
@@ -57,10 +58,29 @@ at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor
 /// A tensor of few numbers as a host vector. Synchronizes a GPU.
 std::vector<double> to_host(const at::Tensor& t);
 
-/// In float, if it is in half precision, which sums of squares overflow and factorizations are not made for.
+/// In float, if it is in half precision, which sums of squares overflow, and which neither factorizations nor
+/// batched products are made for.
 at::Tensor widened(const at::Tensor& t);
+/// `t` in the dtype of the one that was widened.
+inline at::Tensor narrowed(const at::Tensor& t, at::ScalarType dtype) {
+  return t.scalar_type() == dtype ? t : t.to(dtype);
+}
 
-/// The norm of each sample, on the host.
+/// Whether a sum of `width` squares taken in T is right to rounding: not NaN, not beyond the largest number,
+/// and no square that counts is so small that digits of it were lost.
+template <class T>
+bool is_safe_square(double sum, std::int64_t width) {
+  constexpr double least =
+      static_cast<double>(std::numeric_limits<T>::min()) / std::numeric_limits<T>::epsilon();
+  return sum >= static_cast<double>(width) * least && sum <= std::numeric_limits<double>::max();
+}
+
+/// ‖x − y‖ for a row of numbers of any size, finite or infinite; y may be null (zero). T is float or double.
+template <class T>
+double scaled_norm(const T* x, const T* y, std::int64_t width);
+
+/// The norm of each sample, on the host. Squares neither overflow nor underflow: where a sum of them would
+/// have, the row is measured in units of its largest number, as BLAS's nrm2 does.
 std::vector<double> row_norms(const at::Tensor& t, Norm norm);
 /// The Euclidean norm of a row of `width` numbers, as `norm` measures it.
 double scale_norm(double euclidean, Norm norm, std::int64_t width);

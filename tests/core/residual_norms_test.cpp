@@ -54,6 +54,56 @@ TEST_P(ResidualNorms, AreTheNormsOfEachSample) {
   }
 }
 
+// Sizes at which squares underflow or overflow in the dtype, one a sample, with ones between that do not.
+std::vector<double> all_sizes(torch::Dtype dtype) {
+  if (dtype == at::kDouble) return {1e-310, 1.0, 1e-200, 1e-150, 1e160, 1e-5, 1e300};
+  if (dtype == at::kHalf) return {1e-7, 1.0, 1e-4, 300.0, 1.6e4};
+  if (dtype == at::kBFloat16) return {1e-39, 1.0, 1e-25, 1e-18, 1e20, 1e37};
+  return {1e-44, 1.0, 1e-38, 1e-25, 1e-18, 1e20, 1e-5, 1e37};
+}
+
+// Ones times sizes, with a few digits: exact in every dtype but the smallest numbers.
+Tensor of_all_sizes(std::int64_t width, torch::Dtype dtype) {
+  const Tensor digits = (4.0 * torch::rand({width}, torch::kDouble)).ceil().to(options());
+  return (vector(all_sizes(dtype)).unsqueeze(1) * digits).to(dtype);
+}
+
+// Relative to what is expected in each sample.
+void expect_norms(const std::vector<double>& actual, const Tensor& rows, Norm norm) {
+  const Tensor largest = rows.to(at::kDouble).abs().amax(1, true);
+  const Tensor reference = expected(rows.to(at::kDouble) / largest, norm);
+  for (std::size_t b = 0; b < actual.size(); ++b) {
+    const double size = largest[b].item<double>();
+    EXPECT_NEAR(actual[b] / size, reference[b].item<double>(), 1e-6 * reference[b].item<double>())
+        << rows.scalar_type() << " of size " << size;
+  }
+}
+
+TEST_P(ResidualNorms, HoldWhereSquaresUnderflowOrOverflow) {
+  const Norm norm = GetParam().norm;
+  for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
+    for (const std::int64_t width : {1, 5, 16, 40, 3000}) {
+      const Tensor z = of_all_sizes(width, dtype), zero = torch::zeros_like(z);
+      const RowNorms from_zero = norms(zero, z), from_z = norms(z, zero);
+      expect_norms(from_zero.residual, z, norm);
+      expect_norms(from_z.residual, z, norm);
+      expect_norms(from_z.scale, z, norm);
+      EXPECT_EQ(from_zero.scale, std::vector<double>(z.size(0), 0.0));
+      expect_norms(detail::row_norms(z, norm), z, norm);
+      detail::Recycler recycler;
+      std::vector<double> change;
+      detail::add_and_compare(z, zero, zero, norm, recycler, change);
+      expect_norms(change, z, norm);
+    }
+  }
+}
+
+TEST_P(ResidualNorms, OfInfinityAreInfinite) {
+  Tensor z = of_all_sizes(20, at::kFloat);
+  z.select(1, 3).fill_(-INFINITY);
+  for (const double of_row : norms(z, torch::zeros_like(z)).scale) EXPECT_EQ(of_row, INFINITY);
+}
+
 TEST_P(ResidualNorms, TakeSamplesOfAnyShape) {
   for (const auto& shape : std::vector<std::vector<std::int64_t>>{{3}, {3, 1}, {2, 3, 4}, {2, 1, 5, 2}}) {
     const Tensor z = normal(shape), fz = normal(shape);
