@@ -38,9 +38,10 @@ void verify(const Tape& tape, Equation equation, const at::Tensor& g, const Tole
   const std::vector<double> scale = detail::row_norms(g, tolerance.norm);
   for (std::size_t b = 0; b < scale.size(); ++b) {
     const double allowed = 2.0 * (*tolerance.absolute + *tolerance.relative * scale[b]);
+    const bool finite = std::isfinite(adjoint.stats.residual[b]) && std::isfinite(allowed);
     Status& status = adjoint.stats.status[b];
-    if (status != Status::Converged || adjoint.stats.residual[b] <= allowed) continue;
-    status = std::isfinite(adjoint.stats.residual[b]) ? Status::Inaccurate : Status::NonFinite;
+    if (status != Status::Converged || (finite && adjoint.stats.residual[b] <= allowed)) continue;
+    status = finite ? Status::Inaccurate : Status::NonFinite;
   }
 }
 

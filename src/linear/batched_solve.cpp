@@ -77,7 +77,7 @@ at::Tensor inverse_or_pseudoinverse(const at::Tensor& matrix, const at::Tensor& 
   at::Tensor inverse = std::get<0>(at::linalg_inv_ex(a));
   const at::Tensor rows = unsolved(a, rhs, times_rows(inverse, rhs));
   if (rows.numel() > 0) inverse.index_copy_(0, rows, pseudoinverse(a.index_select(0, rows)));
-  return inverse.to(matrix.scalar_type());
+  return inverse;
 }
 
 }  // namespace stillpoint::detail

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "core/rows.h"
+#include "linear/half_precision.h"
 #include "linear/vectors.h"
 #include "stillpoint/core/monitor.h"
 
@@ -17,25 +17,27 @@ double machine_epsilon(const at::Tensor& t) {
                                         : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
-Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a, const at::Tensor& b,
-                                                      const at::Tensor& x0, const Tolerance& tolerance,
+Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
+                                                      const detail::UnitSystem& system,
+                                                      const Tolerance& tolerance,
                                                       std::int64_t max_iterations) {
   using detail::quotient_or_zero;
   using detail::row_dot;
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "BiCgStab";
-  Monitor monitor(tolerance, max_iterations, b.size(0));
+  Monitor monitor(tolerance, max_iterations, system.b.size(0));
+  monitor.park_stalled(detail::stall_window(system.b, max_iterations));
   RowNorms norms;
-  norms.scale = detail::row_norms(b, tolerance.norm);
-  const double epsilon = machine_epsilon(b);
+  norms.scale = system.right_side_norms(tolerance.norm);
+  const double epsilon = machine_epsilon(system.b);
 
-  auto [x, r] = detail::start_from(a, b, x0, stats);
+  auto [x, r] = detail::start_from(a, system.b, system.x0, stats);
   at::Tensor shadow = r;
   at::Tensor p = r;
   at::Tensor rho = row_dot(shadow, r);
   while (true) {
-    norms.residual = detail::row_norms(r, tolerance.norm);
+    norms.residual = system.norms(r, tolerance.norm);
     if (!monitor.update(x, norms)) break;
     const at::Tensor ap = a.mv(p);
     const at::Tensor alpha = quotient_or_zero(rho, row_dot(shadow, ap));
@@ -65,9 +67,10 @@ Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a, c
 Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                      const Tolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
+  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
-                               [&](const at::Tensor& rhs, const at::Tensor& start, std::int64_t allowed) {
-                                 return stabilized_biconjugate_gradients(a, rhs, start, tolerance, allowed);
+                               [&](const detail::UnitSystem& system, std::int64_t allowed) {
+                                 return stabilized_biconjugate_gradients(a, system, tolerance, allowed);
                                });
 }
 

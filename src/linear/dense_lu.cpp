@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "core/rows.h"
+#include "linear/half_precision.h"
 #include "linear/vectors.h"
 
 namespace stillpoint {
@@ -13,8 +14,9 @@ at::Tensor finite_or_zero(const at::Tensor& t) { return at::where(at::isfinite(t
 
 }  // namespace
 
-Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& /*x0*/,
+Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                     const Tolerance& tolerance) const {
+  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
   const std::int64_t batch = b.size(0);
   const std::int64_t width = detail::row_width(b);
   Solution<at::Tensor> solution{b, {}};
@@ -27,7 +29,7 @@ Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b
     return solution;
   }
 
-  const at::Tensor matrix = detail::widened(to_dense(a, b));
+  const at::Tensor matrix = to_dense(a, b);
   stats.evaluations = width;
   // A matrix that is not finite is replaced by the identity, so that it cannot disturb the others.
   const at::Tensor finite = at::isfinite(matrix).reshape({batch, width * width}).all(1);
@@ -35,9 +37,9 @@ Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b
       at::where(finite.view({batch, 1, 1}), matrix, at::eye(width, matrix.options()).expand_as(matrix));
   const auto factors = at::linalg_lu_factor_ex(usable);
   const auto solve = [&](const at::Tensor& rhs) {
-    const at::Tensor x = at::linalg_lu_solve(std::get<0>(factors), std::get<1>(factors),
-                                             detail::widened(rhs.reshape({batch, width, 1})));
-    return finite_or_zero(x).reshape(b.sizes()).to(b.scalar_type());
+    const at::Tensor x =
+        at::linalg_lu_solve(std::get<0>(factors), std::get<1>(factors), rhs.reshape({batch, width, 1}));
+    return finite_or_zero(x).reshape(b.sizes());
   };
   const at::Tensor x = solve(b);
   solution.value = x + solve(detail::residual(a, b, x));

@@ -9,8 +9,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/rows.h"
+#include "linear/half_precision.h"
 #include "linear/vectors.h"
 #include "stillpoint/core/monitor.h"
 
@@ -54,25 +56,25 @@ class KrylovBases {
   }
 
   /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with
-  /// the norm last, go to h[b · stride …].
-  void append(const at::Tensor& w, std::int64_t k, double* h, std::int64_t stride) {
-    at::Tensor next = vector(k + 1).copy_(w).view({batch_, width_});
-    if (detail::has_row_kernels(next)) {
-      AT_DISPATCH_FLOATING_TYPES(next.scalar_type(), "gmres",
-                                 [&] { append_rows<scalar_t>(next, k, h, stride); });
-    } else {
-      append_batch(next, k, h, stride);
+  /// the norm last, go to h[b · stride …]. Samples that are not running may get anything finite.
+  void append(const at::Tensor& w, std::int64_t k, const std::vector<std::uint8_t>& running, double* h,
+              std::int64_t stride) {
+    append_as_it_is(w, k, running, h, stride);
+    const std::vector<double> unit = units_where_doubtful(w, k, running, h, stride);
+    if (unit.empty()) return;
+    append_as_it_is(w / detail::to_column(unit, w), k, running, h, stride);
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      for (std::int64_t j = 0; j < k + 2; ++j) h[b * stride + j] *= unit[b];
     }
   }
 
-  /// x + Σ_j y[b · stride + j] · vector j
-  at::Tensor combine(const at::Tensor& x, const std::vector<double>& y, std::int64_t count,
-                     std::int64_t stride) {
-    at::Tensor result = x.clone();
+  /// Σ_j y[b · stride + j] · vector j
+  at::Tensor combine(const std::vector<double>& y, std::int64_t count, std::int64_t stride) {
+    at::Tensor result = at::zeros(shape_, options_);
     for (std::int64_t j = 0; j < count; ++j) {
       std::vector<double> coefficient(batch_);
       for (std::int64_t b = 0; b < batch_; ++b) coefficient[b] = y[b * stride + j];
-      result.addcmul_(detail::to_column(coefficient, x), vector(j));
+      result.addcmul_(detail::to_column(coefficient, result), vector(j));
     }
     return result;
   }
@@ -83,12 +85,49 @@ class KrylovBases {
     return std::min(kBlock, size - static_cast<std::int64_t>(i) * kBlock);
   }
 
+  void append_as_it_is(const at::Tensor& w, std::int64_t k, const std::vector<std::uint8_t>& running,
+                       double* h, std::int64_t stride) {
+    at::Tensor next = vector(k + 1).copy_(w).view({batch_, width_});
+    if (detail::has_row_kernels(next)) {
+      AT_DISPATCH_FLOATING_TYPES(next.scalar_type(), "gmres",
+                                 [&] { append_rows<scalar_t>(next, k, running, h, stride); });
+    } else {
+      append_batch(next, k, h, stride);
+    }
+  }
+
+  /// The sizes of those products whose squares have overflowed or underflowed in the column, 1 for others;
+  /// none where there are none.
+  std::vector<double> units_where_doubtful(const at::Tensor& w, std::int64_t k,
+                                           const std::vector<std::uint8_t>& running, const double* h,
+                                           std::int64_t stride) const {
+    std::vector<std::uint8_t> doubtful(batch_);
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      const double* column = h + b * stride;
+      const double square = std::inner_product(column, column + k + 2, column, 0.0);
+      const bool safe = w.scalar_type() == at::kDouble ? detail::is_safe_square<double>(square, width_)
+                                                       : detail::is_safe_square<float>(square, width_);
+      doubtful[b] = running[b] && !safe;
+    }
+    if (std::ranges::count(doubtful, 1) == 0) return {};
+    std::vector<double> sizes = detail::row_norms(w, Norm::Maximum);
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      if (!doubtful[b]) sizes[b] = 1.0;
+    }
+    return detail::power_units(std::move(sizes));
+  }
+
   template <class T>
-  void append_rows(const at::Tensor& next, std::int64_t k, double* h, std::int64_t stride) {
+  void append_rows(const at::Tensor& next, std::int64_t k, const std::vector<std::uint8_t>& running,
+                   double* h, std::int64_t stride) {
     const auto& kernels = detail::row_kernels<T>();
     for (std::int64_t b = 0; b < batch_; ++b) {
       T* w = next.data_ptr<T>() + b * width_;
       double* column = h + b * stride;
+      if (!running[b]) {
+        std::fill_n(w, width_, T(0));
+        continue;
+      }
       std::fill_n(column, k + 1, 0.0);
       const double square = orthogonalize(w, b, k + 1, column);
       const double before = std::inner_product(column, column + k + 1, column, square);
@@ -203,34 +242,83 @@ class Hessenberg {
   std::vector<double> sines_;
 };
 
-// One cycle from the residual r: at most `limit` products; returns the correction's coefficients in the
-// bases.
-std::vector<double> cycle(const LinearOperator& a, KrylovBases& bases, const std::vector<double>& length,
-                          const std::vector<double>& target, std::vector<std::uint8_t> running,
-                          std::int64_t limit, std::int64_t stride, Stats& stats) {
-  const std::int64_t batch = static_cast<std::int64_t>(length.size());
+// One cycle of the running samples from x with the residual r: at most `limit` products. Where it leads to.
+at::Tensor cycle(const LinearOperator& a, KrylovBases& bases, const at::Tensor& x, const at::Tensor& r,
+                 const std::vector<double>& target, std::vector<std::uint8_t> running, std::int64_t limit,
+                 Stats& stats) {
+  const std::int64_t batch = x.size(0);
+  const std::int64_t stride = limit + 1;
+  // The residual is brought near to 1, so that no coefficient is too large for the dtype.
+  const std::vector<double> unit = detail::power_units(detail::row_norms(r, Norm::RootMeanSquare));
+  const at::Tensor scaled = r / detail::to_column(unit, r);
+  std::vector<double> length = detail::row_norms(scaled, Norm::Euclidean);
   std::vector<Hessenberg> problems;
   problems.reserve(batch);
-  for (std::int64_t b = 0; b < batch; ++b) problems.emplace_back(limit, length[b]);
+  for (std::int64_t b = 0; b < batch; ++b) {
+    if (!running[b] || !std::isfinite(length[b])) length[b] = 0.0;
+    problems.emplace_back(limit, length[b]);
+  }
+  bases.start(scaled, length);
   std::vector<double> h(batch * stride);
-  for (std::int64_t k = 0; k < limit; ++k) {
-    bases.append(a.mv(bases.vector(k)), k, h.data(), stride);
-    ++stats.evaluations;
-    bool any = false;
+  std::int64_t products = 0;
+  while (products < limit && std::ranges::count(running, 1) > 0) {
+    const std::int64_t k = products++;
+    bases.append(a.mv(bases.vector(k)), k, running, h.data(), stride);
     for (std::int64_t b = 0; b < batch; ++b) {
       if (!running[b]) continue;
-      const double residual = problems[b].append(&h[b * stride], k);
+      const double residual = unit[b] * problems[b].append(&h[b * stride], k);
       ++stats.iterations[b];
       const bool invariant = h[b * stride + k + 1] == 0.0;  // the basis holds the solution, or never will
       running[b] = residual > target[b] && !invariant;      // NaN ends it, too
-      any = any || running[b];
     }
-    if (!any) break;
   }
+  stats.evaluations += products;
   std::vector<double> y(batch * stride, 0.0);
   for (std::int64_t b = 0; b < batch; ++b) problems[b].solve(&y[b * stride]);
-  return y;
+  return at::addcmul(x, detail::to_column(unit, x), bases.combine(y, products, stride));
 }
+
+// Which samples are stuck: those that took less than a twentieth off their residual in a tenth of the
+// iterations allowed, and in a cycle.
+class Patience {
+ public:
+  Patience(std::int64_t max_iterations, std::int64_t cycle, std::vector<double> residual)
+      : window_(std::max({max_iterations / 10, cycle, kLeastWindow})),
+        best_(std::move(residual)),
+        mark_(best_),
+        marked_at_(best_.size()),
+        stuck_(best_.size()) {}
+
+  /// After each cycle, with all the iterations of each sample so far.
+  void judge(const std::vector<double>& residual, const std::vector<std::int64_t>& iterations) {
+    for (std::size_t b = 0; b < stuck_.size(); ++b) {
+      best_[b] = std::min(best_[b], residual[b]);
+      if (iterations[b] - marked_at_[b] < window_) continue;
+      if (best_[b] > 0.95 * mark_[b]) stuck_[b] = 1;
+      mark_[b] = best_[b];
+      marked_at_[b] = iterations[b];
+    }
+  }
+
+  std::vector<std::uint8_t> others(std::vector<std::uint8_t> running) const {
+    for (std::size_t b = 0; b < running.size(); ++b) running[b] = running[b] && !stuck_[b];
+    return running;
+  }
+
+  void write(Stats& stats) const {
+    for (std::size_t b = 0; b < stuck_.size(); ++b) {
+      if (stuck_[b] && stats.status[b] == Status::MaxIterations) stats.status[b] = Status::Stalled;
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kLeastWindow = 30;
+  std::int64_t window_;
+  std::vector<double> best_;  // residual so far
+  std::vector<double> mark_;  // the best when the window began
+  std::vector<std::int64_t> marked_at_;
+  std::vector<std::uint8_t> stuck_;
+};
 
 }  // namespace
 
@@ -238,15 +326,15 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
                                   const Tolerance& tolerance) const {
   TORCH_CHECK(restart >= 1, "Gmres.restart: expected ≥ 1, got ", restart);
   TORCH_CHECK(max_iterations >= 0, "Gmres.max_iterations: expected ≥ 0, got ", max_iterations);
+  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
   const std::int64_t batch = b.size(0);
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "Gmres";
-  std::vector<std::int64_t>& iterations = stats.iterations;
-  iterations.assign(batch, 0);
+  stats.iterations.assign(batch, 0);
   Monitor monitor(tolerance, std::numeric_limits<std::int64_t>::max(), batch);
   RowNorms norms;
-  norms.scale = detail::row_norms(b, tolerance.norm);
+  norms.scale = detail::right_side_norms(b, tolerance.norm);
 
   // The recurrence knows the Euclidean norm, which bounds the others.
   const double unit = detail::scale_norm(1.0, tolerance.norm, detail::row_width(b));
@@ -256,31 +344,27 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
   }
 
   auto [x, r] = detail::start_from(a, b, x0, stats);
+  norms.residual = detail::row_norms(r, tolerance.norm);
   const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
-  const std::int64_t stride = size + 1;
   KrylovBases bases(b, size);
+  Patience patience(max_iterations, size, norms.residual);
   std::int64_t done = 0;
-  while (true) {
-    norms.residual = detail::row_norms(r, tolerance.norm);
-    if (!monitor.update(x, norms) || done >= max_iterations) break;
-    std::vector<double> length = detail::row_norms(r, Norm::Euclidean);
-    for (std::int64_t i = 0; i < batch; ++i) {
-      if (!monitor.running(i) || !std::isfinite(length[i])) length[i] = 0.0;
-    }
-    bases.start(r, length);
+  while (monitor.update(x, norms) && done < max_iterations) {
+    const std::vector<std::uint8_t> going_on = patience.others(monitor.running());
+    if (std::ranges::count(going_on, 1) == 0) break;
     const std::int64_t before = stats.evaluations;
-    const std::vector<double> y = cycle(a, bases, length, target, monitor.running(),
-                                        std::min(size, max_iterations - done), stride, stats);
-    const std::int64_t products = stats.evaluations - before;
-    done += products;
-    x = bases.combine(x, y, products, stride);
+    x = cycle(a, bases, x, r, target, going_on, std::min(size, max_iterations - done), stats);
+    done += stats.evaluations - before;
     r = detail::residual(a, b, x);
     ++stats.evaluations;
+    norms.residual = detail::row_norms(r, tolerance.norm);
+    if (done < max_iterations) patience.judge(norms.residual, stats.iterations);
   }
   solution.value = monitor.best();
-  std::vector<std::int64_t> products_of_each = std::move(iterations);
+  std::vector<std::int64_t> products_of_each = std::move(stats.iterations);
   monitor.write(stats);
   stats.iterations = std::move(products_of_each);
+  patience.write(stats);
   return solution;
 }
 

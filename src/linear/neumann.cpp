@@ -4,7 +4,9 @@
 #include <ATen/TensorOperators.h>
 
 #include "core/rows.h"
+#include "linear/half_precision.h"
 #include "linear/neumann_iteration.h"
+#include "linear/vectors.h"
 
 namespace stillpoint {
 
@@ -16,7 +18,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
   Monitor monitor(tolerance, max_iterations, b.size(0));
   RowNorms norms;
   Recycler recycler;
-  norms.scale = row_norms(b, tolerance.norm);
+  norms.scale = right_side_norms(b, tolerance.norm);
   const at::Tensor offset = b.contiguous();
   // The first step from zero leads to b. A copy, since this may be what is returned.
   at::Tensor x = (x0.defined() ? x0 : b).clone(at::MemoryFormat::Contiguous);
@@ -42,6 +44,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
 Solution<at::Tensor> Neumann::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                     const Tolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "Neumann.max_iterations: expected ≥ 0, got ", max_iterations);
+  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::neumann_iteration(a, b, x0, tolerance, max_iterations,
                                    [](const Monitor&, const RowNorms&) { return true; });
 }

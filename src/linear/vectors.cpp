@@ -20,12 +20,27 @@ Start start_from(const LinearOperator& a, const at::Tensor& b, const at::Tensor&
   return start;
 }
 
+namespace {
+
+std::vector<double> zero_where_not_finite(std::vector<double> numbers) {
+  for (double& number : numbers) {
+    if (!std::isfinite(number)) number = 0.0;
+  }
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<double> right_side_norms(const at::Tensor& b, Norm norm) {
+  return zero_where_not_finite(row_norms(b, norm));
+}
+
 void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
              Solution<at::Tensor>& solution) {
   Stats& stats = solution.stats;
   stats.residual = row_norms(residual(a, b, solution.value), tolerance.norm);
   ++stats.evaluations;
-  const std::vector<double> scale = row_norms(b, tolerance.norm);
+  const std::vector<double> scale = right_side_norms(b, tolerance.norm);
   for (std::size_t i = 0; i < scale.size(); ++i) {
     const double allowed = 2.0 * (*tolerance.absolute + *tolerance.relative * scale[i]);
     if (!std::isfinite(stats.residual[i])) {
@@ -36,10 +51,42 @@ void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tole
   }
 }
 
+std::vector<double> power_units(std::vector<double> sizes) {
+  for (double& size : sizes) {
+    size = size > 0.0 && std::isfinite(size) ? std::ldexp(1.0, std::ilogb(size)) : 1.0;
+  }
+  return sizes;
+}
+
+std::vector<double> UnitSystem::norms(const at::Tensor& t, Norm norm) const {
+  std::vector<double> result = row_norms(t, norm);
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] *= unit[i];
+  return result;
+}
+
+std::vector<double> UnitSystem::right_side_norms(Norm norm) const {
+  return zero_where_not_finite(norms(b, norm));
+}
+
+namespace {
+
+Solution<at::Tensor> run_in_units(const at::Tensor& b, const at::Tensor& x0, std::int64_t max_iterations,
+                                  const Recurrence& run) {
+  UnitSystem system{b, x0, power_units(row_norms(b, Norm::Maximum))};
+  const at::Tensor unit = to_column(system.unit, b);
+  system.b = b / unit;
+  if (x0.defined()) system.x0 = x0 / unit;
+  Solution<at::Tensor> solution = run(system, max_iterations);
+  solution.value = solution.value * unit;
+  return solution;
+}
+
+}  // namespace
+
 Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                    const Tolerance& tolerance, std::int64_t max_iterations,
                                    const Recurrence& run) {
-  Solution<at::Tensor> solution = run(b, x0, max_iterations);
+  Solution<at::Tensor> solution = run_in_units(b, x0, max_iterations, run);
   Stats& stats = solution.stats;
   const std::size_t batch = stats.status.size();
   while (true) {
@@ -54,7 +101,7 @@ Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b,
 
     const at::Tensor zero = at::zeros_like(b);
     const Solution<at::Tensor> again =
-        run(select_rows(drifted, b, zero), select_rows(drifted, solution.value, zero), left);
+        run_in_units(select_rows(drifted, b, zero), select_rows(drifted, solution.value, zero), left, run);
     solution.value = select_rows(drifted, again.value, solution.value);
     stats.evaluations += again.stats.evaluations;
     for (std::size_t i = 0; i < batch; ++i) {
@@ -63,6 +110,11 @@ Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b,
       stats.iterations[i] += again.stats.iterations[i];
     }
   }
+}
+
+std::int64_t stall_window(const at::Tensor& b, std::int64_t max_iterations) {
+  constexpr std::int64_t least = 30;
+  return std::max({max_iterations / 10, 2 * row_width(b), least});
 }
 
 at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
@@ -22,21 +23,44 @@ struct Start {
 };
 Start start_from(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0, Stats& stats);
 
+/// The norms of the right-hand sides, which the relative tolerance multiplies. Zero for one that is not
+/// finite, to which nothing is a solution.
+std::vector<double> right_side_norms(const at::Tensor& b, Norm norm);
+
 /// Replaces the residuals of a recurrence by true ones, at the cost of one product. Samples whose true
 /// residual is not finite have failed; those that had converged and whose true residual is beyond the
 /// tolerance (and its rounding) become inaccurate.
 void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
              Solution<at::Tensor>& solution);
 
-/// A method that updates its residual instead of computing it: from x0, for at most so many steps.
-using Recurrence = std::function<Solution<at::Tensor>(const at::Tensor& b, const at::Tensor& x0,
-                                                      std::int64_t max_iterations)>;
+/// Of each size a power of two that divides it to a number near 1; 1 for zero and what is not finite.
+std::vector<double> power_units(std::vector<double> sizes);
+
+/// A system whose samples are divided by powers of two, so that b is near 1 and inner products neither
+/// overflow nor underflow.
+struct UnitSystem {
+  at::Tensor b;
+  at::Tensor x0;  ///< undefined: zero
+  std::vector<double> unit;
+
+  /// The norms, in units of the system as it was.
+  std::vector<double> norms(const at::Tensor& t, Norm norm) const;
+  /// Those of b, as `right_side_norms` has them.
+  std::vector<double> right_side_norms(Norm norm) const;
+};
+
+/// A method that updates its residual instead of computing it, for at most so many steps.
+using Recurrence = std::function<Solution<at::Tensor>(const UnitSystem& system, std::int64_t max_iterations)>;
 
 /// Runs it, and again from where it ended for the samples whose true residual it had drifted from, while
 /// their iterations last. One product more a run.
 Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                    const Tolerance& tolerance, std::int64_t max_iterations,
                                    const Recurrence& run);
+
+/// Steps in which the residual of a method that ends within as many as a sample is wide, but for rounding,
+/// has to halve.
+std::int64_t stall_window(const at::Tensor& b, std::int64_t max_iterations);
 
 /// Inner products of the samples of x and y, shaped to broadcast against them.
 at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y);

@@ -22,7 +22,8 @@ void detail::renew_inverse(const Linearization& here, const std::vector<std::uin
 
 void detail::leave_inverse(Monitor& monitor, const at::Tensor& inverse) {
   monitor.leave_inverse([transposed = inverse.transpose(1, 2)](const at::Tensor& u) {
-    return at::bmm(transposed, u.reshape({transposed.size(0), transposed.size(1), 1})).view(u.sizes());
+    const at::Tensor columns = widened(u).reshape({transposed.size(0), transposed.size(1), 1});
+    return narrowed(at::bmm(transposed, columns).view(u.sizes()), u.scalar_type());
   });
 }
 

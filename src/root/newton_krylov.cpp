@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/rows.h"
+#include "linear/half_precision.h"
 #include "root/step_search.h"
 #include "stillpoint/root/linearization.h"
 
@@ -45,7 +46,8 @@ class Forcing {
 // nothing.
 at::Tensor inexact_step(const LinearSolver& solver, Linearization& here, const RowNorms& norms,
                         const std::vector<double>& forcing, const Monitor& monitor) {
-  const at::Tensor& r = here.residual();
+  const at::ScalarType dtype = here.residual().scalar_type();
+  const at::Tensor r = detail::widened(here.residual());
   std::vector<double> scale(forcing.size(), 1.0);
   for (std::size_t b = 0; b < scale.size(); ++b) {
     const double target = forcing[b] * norms.residual[b];
@@ -54,7 +56,8 @@ at::Tensor inexact_step(const LinearSolver& solver, Linearization& here, const R
   const at::Tensor column = detail::to_column(scale, r);
   const at::Tensor rhs = detail::select_rows(monitor.running(), r * column, at::zeros_like(r));
   const Tolerance one{.relative = 0.0, .absolute = 1.0, .norm = monitor.tolerance().norm};
-  return solver.solve(here.forward(), rhs, {}, one).value / column;
+  const LinearOperator a = detail::widened(here.forward(), dtype);
+  return detail::narrowed(solver.solve(a, rhs, {}, one).value / column, dtype);
 }
 
 }  // namespace

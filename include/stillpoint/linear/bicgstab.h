@@ -8,6 +8,9 @@ namespace stillpoint {
 /// and one for the residual at the end or at a restart.
 /// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its
 /// iterate.
+///
+/// A sample whose residual does not halve in a tenth of the iterations allowed is given up as stalled; not
+/// before 30, nor before twice its width, within which it would have ended but for rounding.
 struct BiCgStab {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is two products
 

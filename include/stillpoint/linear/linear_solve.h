@@ -16,8 +16,9 @@ struct LinearSolveOptions {
 
 /// The solution of `A x = b` for each sample, differentiable to any order in `b` and in everything that
 /// `a.product` captured. `b` is `[B, …]`; x has its shape. Only products with A are asked of the caller:
-/// those with Aᵀ come from replaying a recorded one. Cost: one solve, one recorded product; one solve more a
-/// backward. Throws if the product changes shape, dtype or device.
+/// those with Aᵀ come from replaying a recorded one. A sample has converged if b and ‖b − A x‖ are finite and
+/// that is within the tolerance, whatever the size of b; x rounded to its dtype is meant. Cost: one solve,
+/// one recorded product; one solve more a backward. Throws if the product changes shape, dtype or device.
 Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
                                   const LinearSolveOptions& options = {});
 

@@ -1,0 +1,54 @@
+#include "linear/half_precision.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <tuple>
+
+#include "core/rows.h"
+#include "linear/vectors.h"
+
+namespace stillpoint {
+namespace {
+
+// For each sample of v a power of two that divides it to numbers below 2; shaped to broadcast.
+at::Tensor power_column(const at::Tensor& v) {
+  std::vector<int64_t> shape(v.dim(), 1);
+  shape[0] = v.size(0);
+  const at::Tensor largest = v.reshape({v.size(0), detail::row_width(v)}).abs().amax(1);
+  const at::Tensor exponent = std::get<1>(at::frexp(largest)) - 1;
+  return at::ldexp(at::ones_like(largest), exponent).view(shape);
+}
+
+}  // namespace
+
+bool detail::is_half_precision(const at::Tensor& t) {
+  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16;
+}
+
+LinearOperator detail::widened(const LinearOperator& a, at::ScalarType dtype) {
+  if (dtype != at::kHalf && dtype != at::kBFloat16) return a;
+  LinearOperator wide = a;
+  wide.product = [product = a.product, dtype](const at::Tensor& v) {
+    if (v.numel() == 0) return v;
+    const at::Tensor unit = power_column(v);
+    return product((v / unit).to(dtype)).to(at::kFloat) * unit;
+  };
+  return wide;
+}
+
+Solution<at::Tensor> detail::solve_widened(const LinearSolver& solver, const LinearOperator& a,
+                                           const at::Tensor& b, const at::Tensor& x0,
+                                           const Tolerance& tolerance) {
+  const at::ScalarType dtype = b.scalar_type();
+  const LinearOperator wide = widened(a, dtype);
+  const at::Tensor wide_b = b.to(at::kFloat);
+  Solution<at::Tensor> solution =
+      solver.solve(wide, wide_b, x0.defined() ? x0.to(at::kFloat) : x0, tolerance);
+  solution.value = solution.value.to(dtype);
+  Solution<at::Tensor> returned{solution.value.to(at::kFloat), std::move(solution.stats)};
+  confirm(wide, wide_b, tolerance, returned);
+  return {solution.value, std::move(returned.stats)};
+}
+
+}  // namespace stillpoint

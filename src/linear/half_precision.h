@@ -1,0 +1,20 @@
+#pragma once
+
+#include "stillpoint/linear/solver.h"
+
+// Linear algebra of half precision is done in float: sums of halves overflow and lose what they are for, and
+// neither factorizations nor batched products are made for them on every device. Products stay as given.
+namespace stillpoint::detail {
+
+bool is_half_precision(const at::Tensor& t);
+
+/// The operator for vectors in float, where its own are of the half precision `dtype`; else `a` itself. A
+/// vector is brought to the size of 1 before it is rounded, so that it neither overflows nor underflows.
+LinearOperator widened(const LinearOperator& a, at::ScalarType dtype);
+
+/// `solver` on the system in float. The report is of the solution as it is returned, rounded: one product
+/// more.
+Solution<at::Tensor> solve_widened(const LinearSolver& solver, const LinearOperator& a, const at::Tensor& b,
+                                   const at::Tensor& x0, const Tolerance& tolerance);
+
+}  // namespace stillpoint::detail
