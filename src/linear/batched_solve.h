@@ -24,7 +24,7 @@ at::Tensor solve_or_least_squares(const at::Tensor& matrix, const at::Tensor& b,
                                   const std::vector<std::uint8_t>& wanted);
 
 /// The inverse of each matrix. Where it does not solve the system with `b`, the pseudoinverse, with columns
-/// scaled as above; the identity where the matrix is not finite. In float for half precision. In float for half precision.
+/// scaled as above; the identity where the matrix is not finite. In float for half precision.
 at::Tensor inverse_or_pseudoinverse(const at::Tensor& matrix, const at::Tensor& b);
 
 }  // namespace stillpoint::detail

@@ -129,6 +129,14 @@ class Weights {
   std::vector<double> weights_;
 };
 
+// An inner product in double, for residuals whose squares overflow or underflow in float.
+template <class T>
+double wide_dot(const T* x, const T* y, std::int64_t width) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < width; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+  return sum;
+}
+
 // The evaluations f(z) and residuals f(z) − z remembered for a batch, and the step they lead to.
 class History {
  public:
@@ -204,9 +212,17 @@ class History {
     T* r = residuals + slot_ * stride_;
     T* value = values + slot_ * stride_;
     double dots[kMaxMemory];
-    norms.scale[b] = unit * std::sqrt(kernels.store_difference(z, fz, width_, r, value, residuals, stride_,
-                                                               written_, dots));
+    const double square =
+        kernels.store_difference(z, fz, width_, r, value, residuals, stride_, written_, dots);
+    norms.scale[b] = unit * std::sqrt(square);
     norms.residual[b] = unit * std::sqrt(dots[slot_]);
+    if (!detail::is_safe_square<T>(square, width_)) {
+      norms.scale[b] = unit * detail::scaled_norm<T>(z, nullptr, width_);
+    }
+    if (!detail::is_safe_square<T>(dots[slot_], width_)) {
+      norms.residual[b] = unit * detail::scaled_norm<T>(r, nullptr, width_);
+      for (std::int64_t j = 0; j < written_; ++j) dots[j] = wide_dot(residuals + j * stride_, r, width_);
+    }
     std::fill(dots + written_, dots + memory_, 0.0);
     if (!std::isfinite(dots[slot_])) {
       std::fill_n(value, width_, T(0));  // 0 · NaN is NaN
@@ -233,19 +249,21 @@ class History {
     const at::Tensor zr = z.reshape({batch_, width_});
     const at::Tensor fr = fz.reshape({batch_, width_});
     const at::Tensor difference = fr - zr;
-    const at::Tensor squares = difference.square().sum(1, true);
-    const at::Tensor finite = at::isfinite(squares);
+    const at::Tensor finite = at::isfinite(difference).all(1, /*keepdim=*/true);
     const at::Tensor zero = at::zeros({}, z.options());
     residuals_.select(1, slot_).copy_(at::where(finite, difference, zero));
     values_.select(1, slot_).copy_(at::where(finite, fr, zero));
-
-    const at::Tensor products = at::bmm(residuals_, difference.unsqueeze(2)).squeeze(2);  // [B, memory]
-    const std::vector<double> host =
-        detail::to_host(at::cat({products, squares, zr.square().sum(1, true)}, 1));
+    const std::vector<double> host = inner_products(zr, difference);
+    RowNorms scaled;
     for (std::int64_t b = 0; b < batch_; ++b) {
       std::vector<double> dots(host.begin() + b * (memory_ + 2), host.begin() + (b + 1) * (memory_ + 2));
       norms.residual[b] = unit * std::sqrt(dots[memory_]);
       norms.scale[b] = unit * std::sqrt(dots[memory_ + 1]);
+      if (!is_safe(dots[memory_]) || !is_safe(dots[memory_ + 1])) {
+        if (scaled.scale.empty()) residual_norms(z, fz, monitor.tolerance().norm, scaled);
+        norms.residual[b] = scaled.residual[b];
+        norms.scale[b] = scaled.scale[b];
+      }
       dots[slot_] = dots[memory_];
       if (monitor.running(b)) weights_.take(b, slot_, dots.data());
     }
@@ -259,6 +277,31 @@ class History {
     at::Tensor next = at::bmm(w, values_).squeeze(1);
     if (mixing_ != 1.0) next = next - at::bmm(w, residuals_).squeeze(1) * (1.0 - mixing_);
     return detail::select_rows(mixed, next.view(z.sizes()), z);
+  }
+
+  bool is_safe(double square) const {
+    return values_.scalar_type() == at::kDouble ? detail::is_safe_square<double>(square, width_)
+                                                : detail::is_safe_square<float>(square, width_);
+  }
+
+  // For each sample those of its residual with all that are remembered, and the squares of the residual and
+  // of z; in double where the residual's own square overflows or underflows.
+  std::vector<double> inner_products(const at::Tensor& z, const at::Tensor& difference) const {
+    const auto taken_in = [&](at::ScalarType dtype) {
+      const at::Tensor r = difference.to(dtype);
+      const at::Tensor products = at::bmm(residuals_.to(dtype), r.unsqueeze(2)).squeeze(2);  // [B, memory]
+      const at::Tensor scale = z.to(dtype).square().sum(1, true);
+      return detail::to_host(at::cat({products, r.square().sum(1, true), scale}, 1));
+    };
+    std::vector<double> host = taken_in(z.scalar_type());
+    std::vector<double> wide;
+    const std::int64_t size = memory_ + 2;
+    for (std::int64_t b = 0; b < batch_; ++b) {
+      if (is_safe(host[b * size + memory_])) continue;
+      if (wide.empty()) wide = taken_in(at::kDouble);
+      std::copy_n(wide.begin() + b * size, size, host.begin() + b * size);
+    }
+    return host;
   }
 
   std::int64_t batch_;
@@ -289,12 +332,13 @@ void Anderson::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor
   // One evaluation more than a sample has numbers determines the step; of more than that the residuals alone
   // do not tell the weights, and a last digit would decide.
   const std::int64_t useful = std::min(memory, detail::row_width(z0) + 1);
-  History history(z0, useful, mixing, lambda);
+  History history(detail::widened(z0), useful, mixing, lambda);
   RowNorms norms;
   at::Tensor z = z0;
   while (true) {
     const at::Tensor fz = f(z);
-    at::Tensor next = history.step(z, fz, monitor, norms);
+    const at::Tensor wide = history.step(detail::widened(z), detail::widened(fz), monitor, norms);
+    at::Tensor next = detail::narrowed(wide, z0.scalar_type());
     if (!monitor.update(std::move(z), norms)) return;
     z = std::move(next);
   }

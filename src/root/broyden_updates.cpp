@@ -146,9 +146,10 @@ BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equa
   stride_ = rows_ ? (width_ + line - 1) / line * line : width_;
   const std::vector<std::int64_t> shape{batch_, memory_, stride_};
   // The kernels read written slots only; the ATen path takes all of them, with weights of zero.
-  u_ = rows_ ? at::empty(shape, like.options()) : at::zeros(shape, like.options());
-  v_ = rows_ ? at::empty(shape, like.options()) : at::zeros(shape, like.options());
-  work_ = at::zeros({batch_, kWork, stride_}, like.options());
+  const at::TensorOptions wide = widened(like).options();
+  u_ = rows_ ? at::empty(shape, wide) : at::zeros(shape, wide);
+  v_ = rows_ ? at::empty(shape, wide) : at::zeros(shape, wide);
+  work_ = at::zeros({batch_, kWork, stride_}, wide);
   if (rows_) step_dots_.resize(batch_ * memory_);
   if (rows_) dots_.resize(memory_);
 }
@@ -203,7 +204,7 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
   for (std::int64_t b = 0; b < batch_; ++b) updates[b] = marks.running[b] && !marks.begins[b];
   const auto part = [&](Work which) { return work_.select(1, which); };
   drop_full(updates);
-  const at::Tensor r = fixed_point_ ? fz - z : fz;
+  const at::Tensor r = fixed_point_ ? widened(fz) - widened(z) : widened(fz);
   const at::Tensor s = part(kStep);
   const at::Tensor q = times(start_times(r, false), u_, v_, r);
   const at::Tensor by_q = row_dot(s, q);
@@ -223,9 +224,10 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
     p = select_rows(marks.returns, times(start_times(back, false), u_, v_, back), p);
   }
   const at::Tensor from = select_rows(marks.returns, best, z);
-  at::Tensor next = select_rows(marks.running, from + p * to_column(lengths, z), z);
+  const at::Tensor further = narrowed(from + p * to_column(lengths, p), z.scalar_type());
+  at::Tensor next = select_rows(marks.running, further, z);
   part(kBefore).copy_(p);
-  part(kStep).copy_(next - from);
+  part(kStep).copy_(widened(next) - widened(from));
   return next;
 }
 
@@ -267,7 +269,10 @@ at::Tensor BroydenUpdates::times(const at::Tensor& first, const at::Tensor& left
 }
 
 at::Tensor BroydenUpdates::transposed_times(const at::Tensor& x) const {
-  if (!rows_) return times(start_times(x, true), v_, u_, x);
+  if (!rows_) {
+    const at::Tensor wide = widened(x);
+    return narrowed(times(start_times(wide, true), v_, u_, wide), x.scalar_type());
+  }
   at::Tensor out = at::empty(x.sizes(), x.options());
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "broyden",
                              [&] { transposed_rows<scalar_t>(x.contiguous(), out); });
