@@ -4,6 +4,9 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
+#include <utility>
+
+#include "core/check.h"
 #include "core/rows.h"
 
 namespace stillpoint::detail {
@@ -21,6 +24,14 @@ bool alike(const Edge& now, const Edge& then) {
 }
 
 }  // namespace
+
+Map without_transform(Map f) {
+  return [f = std::move(f)](const at::Tensor& z) {
+    at::Tensor value = f(z);
+    check_no_transform("f", value);
+    return value;
+  };
+}
 
 Evaluation::Evaluation(const Tape& tape)
     : captured_(tape.captured()), value_(tape.value().detach()), value_version_(value_._version()) {

@@ -10,12 +10,14 @@
 
 namespace stillpoint::detail {
 
+/// `f`, which may not return what belongs to a transform; see `check_no_transform`.
+Map without_transform(Map f);
+
 /// What an evaluation of a map captured and gave. A backward pass that evaluates the map again holds that
 /// evaluation against it, or its gradients would silently be those of another map.
 class Evaluation {
  public:
   explicit Evaluation(const Tape& tape);
-
   /// Throws if `again` captured other tensors, or a leaf that was edited in place since.
   void expect_same_captures(const Tape& again) const;
   /// Throws, too, if its value is not the same but for the order of sums; of a value that was edited in place

@@ -127,8 +127,9 @@ class SavedImplicit : public detail::Saved {
 }  // namespace
 
 at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule, std::shared_ptr<Stats> backward) {
+  detail::check_no_transform("z", z);
   if (!at::GradMode::is_enabled()) return z;
-  auto tape = std::make_shared<Tape>(f, z);
+  auto tape = std::make_shared<Tape>(detail::without_transform(f), z);
   if (tape->captured().empty()) return z.detach();
   edge_list edges = tape->captured();
   const auto saved = std::make_shared<SavedImplicit>(

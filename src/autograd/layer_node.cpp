@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/graph_task.h"
+#include "core/check.h"
 
 namespace stillpoint {
 namespace {
@@ -32,6 +33,7 @@ class LayerNode : public Node {
     const std::shared_ptr<const detail::Saved> saved = held();
     variable_list result(num_outputs());
     if (!gradients[0].defined()) return result;
+    detail::check_no_transform("gradient", gradients[0]);
     detail::with_all_gradients_wanted(
         [&] { result = saved->differentiate(shared_from_this(), gradients[0]); });
     return result;

@@ -10,6 +10,7 @@
 
 #include "autograd/evaluation.h"
 #include "autograd/layer_node.h"
+#include "core/check.h"
 #include "stillpoint/autograd/tape.h"
 
 namespace stillpoint {
@@ -40,11 +41,12 @@ struct SavedPiece : detail::Saved {
 
 at::Tensor recompute(const Map& f, const at::Tensor& x) {
   if (!at::GradMode::is_enabled()) return f(x);
+  detail::check_no_transform("x", x);
   edge_list edges{torch::autograd::impl::gradient_edge(x)};
   at::Tensor out;
   std::optional<detail::Evaluation> evaluation;
   {
-    const Tape tape(f, x);
+    const Tape tape(detail::without_transform(f), x);
     out = tape.value();
     edges.insert(edges.end(), tape.captured().begin(), tape.captured().end());
     evaluation.emplace(tape);

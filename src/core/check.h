@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "stillpoint/core/map.h"
+
 namespace stillpoint::detail {
 
 [[noreturn]] void fail_like(const char* what, const at::Tensor& got, const at::Tensor& like);
@@ -14,7 +16,15 @@ inline void check_like(const char* what, const at::Tensor& got, const at::Tensor
   }
 }
 
-/// Throws unless `state` is a floating-point tensor `[B, …]`.
+/// Throws under torch::jit tracing, and if `t` carries a forward-mode tangent or belongs to vmap or another
+/// transform of functorch. They see only the steps that were taken, or nothing of a node of ours: what came
+/// out would be wrong in silence.
+void check_no_transform(const char* what, const at::Tensor& t);
+
+/// Throws unless `state` is a floating-point tensor `[B, …]`, and nothing of the above.
 void check_state(const char* what, const at::Tensor& state);
+
+/// f(z), which has to be like z. Errors name f as `name`.
+at::Tensor evaluate(const Map& f, const char* name, const at::Tensor& z);
 
 }  // namespace stillpoint::detail

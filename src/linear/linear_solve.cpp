@@ -26,9 +26,7 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
   TORCH_CHECK(a.product != nullptr, "a.product: expected a function, got an empty one");
   LinearOperator checked = a;
   checked.product = [product = a.product](const at::Tensor& v) {
-    at::Tensor result = product(v);
-    detail::check_like("a.product", result, v);
-    return result;
+    return detail::evaluate(product, "a.product", v);
   };
 
   Solution<at::Tensor> solution;

@@ -44,6 +44,7 @@ struct ImplicitRule {
 /// `backward`, if given. Cost: one recorded evaluation of f now, which is kept until the backward pass;
 /// there, one linear solve and one pull back. `f` is called again only when the backward pass creates a
 /// graph, which throws a c10::Error if `f` then captures other leaves, edited ones, or has another value.
+/// Under torch::jit tracing, with forward-mode tangents and in vmap it throws one that says what to do.
 at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule,
                     std::shared_ptr<Stats> backward = nullptr);
 

@@ -37,8 +37,10 @@ struct FixedPointOptions {
 /// are off, or f captured nothing that requires one, it is a constant.
 ///
 /// Errors: a c10::Error naming the argument if z0 is not a floating-point tensor with a batch dimension, if
-/// an option is out of range, or if f changes shape, dtype or device or edits its argument in place. What f
-/// throws passes through. Not converging is data, in `stats.status`; see `on_failure`.
+/// an option is out of range, or if f changes shape, dtype or device or edits its argument in place; and one
+/// that says what to do instead under torch::jit tracing, with forward-mode tangents, and in vmap. What f
+/// throws passes through. Not converging is data, in
+/// `stats.status`; see `on_failure`.
 ///
 /// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the
 /// iterations. If the backward pass creates a graph, f is called again there: what it captured by reference
