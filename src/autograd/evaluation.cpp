@@ -33,6 +33,19 @@ Map without_transform(Map f) {
   };
 }
 
+Map evaluated_again(Map f) {
+  return [f = std::move(f)](const at::Tensor& z) {
+    try {
+      return f(z);
+    } catch (c10::Error& error) {
+      error.add_context(
+          "thrown while a backward pass evaluated f again: what f captured by reference must still be alive; "
+          "let it capture by value");
+      throw;
+    }
+  };
+}
+
 Evaluation::Evaluation(const Tape& tape)
     : captured_(tape.captured()), value_(tape.value().detach()), value_version_(value_._version()) {
   for (const Edge& edge : captured_) versions_.push_back(leaf(edge) ? leaf(edge)->variable._version() : 0);

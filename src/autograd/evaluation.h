@@ -13,6 +13,9 @@ namespace stillpoint::detail {
 /// `f`, which may not return what belongs to a transform; see `check_no_transform`.
 Map without_transform(Map f);
 
+/// `f` as a backward pass evaluates it again: an error says so, and that captured references may be dangling.
+Map evaluated_again(Map f);
+
 /// What an evaluation of a map captured and gave. A backward pass that evaluates the map again holds that
 /// evaluation against it, or its gradients would silently be those of another map.
 class Evaluation {

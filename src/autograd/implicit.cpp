@@ -57,7 +57,7 @@ Solution<at::Tensor> estimate(const Map& adjoint_estimate, const at::Tensor& g) 
 class SavedImplicit : public detail::Saved {
  public:
   SavedImplicit(Map map, std::shared_ptr<const Tape> tape, ImplicitRule rule, std::shared_ptr<Stats> stats)
-      : f_(std::move(map)),
+      : f_(detail::evaluated_again(std::move(map))),
         rule_(std::move(rule)),
         stats_(std::move(stats)),
         evaluation_(*tape),

@@ -23,7 +23,9 @@ using torch::autograd::variable_list;
 
 struct SavedPiece : detail::Saved {
   SavedPiece(Map map, const at::Tensor& at_x, detail::Evaluation first)
-      : f(std::move(map)), x(at_x, /*is_output=*/false), evaluation(std::move(first)) {}
+      : f(detail::evaluated_again(std::move(map))),
+        x(at_x, /*is_output=*/false),
+        evaluation(std::move(first)) {}
 
   variable_list differentiate(const std::shared_ptr<Node>& /*node*/, const at::Tensor& g) const override {
     const bool create_graph = at::GradMode::is_enabled();

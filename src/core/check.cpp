@@ -44,8 +44,15 @@ void check_state(const char* what, const at::Tensor& state) {
   check_no_transform(what, state);
 }
 
-at::Tensor evaluate(const Map& f, const char* name, const at::Tensor& z) {
-  at::Tensor result = f(z);
+at::Tensor evaluate(const Map& f, const char* name, const at::Tensor& z, const char* like) {
+  at::Tensor result;
+  try {
+    result = f(z);
+  } catch (c10::Error& error) {
+    error.add_context(c10::str("thrown by ", name, " at a tensor like ", like, ": shape ", z.sizes(), ", ",
+                               z.scalar_type(), ", on ", z.device()));
+    throw;
+  }
   check_like(name, result, z);
   check_no_transform(name, result);
   return result;

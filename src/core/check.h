@@ -24,7 +24,8 @@ void check_no_transform(const char* what, const at::Tensor& t);
 /// Throws unless `state` is a floating-point tensor `[B, …]`, and nothing of the above.
 void check_state(const char* what, const at::Tensor& state);
 
-/// f(z), which has to be like z. Errors name f as `name`.
-at::Tensor evaluate(const Map& f, const char* name, const at::Tensor& z);
+/// f(z), which has to be like z. Errors, those of LibTorch inside f too, name f as `name`, and say of z that
+/// it is like `like`.
+at::Tensor evaluate(const Map& f, const char* name, const at::Tensor& z, const char* like);
 
 }  // namespace stillpoint::detail

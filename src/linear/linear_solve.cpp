@@ -26,7 +26,7 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
   TORCH_CHECK(a.product != nullptr, "a.product: expected a function, got an empty one");
   LinearOperator checked = a;
   checked.product = [product = a.product](const at::Tensor& v) {
-    return detail::evaluate(product, "a.product", v);
+    return detail::evaluate(product, "a.product", v, "b");
   };
 
   Solution<at::Tensor> solution;

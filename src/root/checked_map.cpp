@@ -17,7 +17,7 @@ std::int64_t version_of(const at::Tensor& z) {
 at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
   const bool versioned = !z.is_inference();
   const std::int64_t version = versioned ? version_of(z) : 0;
-  at::Tensor result = detail::evaluate(f, name, z);
+  at::Tensor result = detail::evaluate(f, name, z, "z0 or z");
   TORCH_CHECK(!versioned || version_of(z) == version, name,
               ": expected it to leave its argument as it is, but it edited it in place; clone it first");
   if (!result.is_contiguous()) result = result.contiguous();

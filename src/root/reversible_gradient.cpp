@@ -198,7 +198,7 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   problem.reopen(out);
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
 
-  saved->f = in_double(problem.f.checked(), dtype);
+  saved->f = detail::evaluated_again(in_double(problem.f.checked(), dtype));
   saved->mixing = solver->mixing;
   saved->checkpoint_every = checkpoint_every;
   saved->on_failure = problem.on_failure;

@@ -126,6 +126,46 @@ TEST(BadMap, ThatThrowsIsPassedThrough) {
   });
 }
 
+// What LibTorch says of a dtype is kept, and named are the map and the state.
+TEST(BadMap, OfAnotherDtypeThanTheStateIsNamed) {
+  const Tensor w = normal({3, 3}, at::kFloat);
+  const Map f = [&](const Tensor& z) { return torch::tanh(z.matmul(w)); };
+  const std::string original = error_of([&] { f(zeros({2, 3})); });
+  const auto names = [&](const std::string& message, const std::string& map, const std::string& state) {
+    EXPECT_EQ(message.find(original), 0) << message;
+    for (const std::string& part :
+         {"thrown by " + map + " at a tensor like " + state, std::string("[2, 3]"), std::string("Double")}) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " is missing from: " << message;
+    }
+  };
+  with_each_solver([&](const FixedPointOptions& options) {
+    names(error_of([&] { fixed_point(f, zeros({2, 3}), options); }), "f", "z0");
+  });
+  names(error_of([&] { root(f, zeros({2, 3})); }), "g", "z0");
+  names(error_of([&] { linear_solve({.product = f}, zeros({2, 3})); }), "a.product", "b");
+}
+
+// A reference that dangles cannot be found out, but what goes wrong with it says what to look for.
+TEST(BadMap, ThatFailsInTheBackwardPassIsToldOfReferences) {
+  const Tensor x = normal({2, 3}).requires_grad_();
+  for (const bool implicit_gradient : {true, false}) {
+    bool gone = false;
+    const Map f = [&](const Tensor& z) {
+      TORCH_CHECK(!gone, "as LibTorch says it");
+      return torch::tanh(0.5 * z + x);
+    };
+    FixedPointOptions options{.solver = Picard{}};
+    if (!implicit_gradient) options.gradient = CheckpointedGradient{.every = 4};
+    const Tensor z = fixed_point(f, zeros({2, 3}), options).value;
+    gone = true;
+    const std::string message =
+        error_of([&] { torch::autograd::grad({z.sum()}, {x}, {}, true, /*create_graph=*/true); });
+    for (const char* part : {"as LibTorch says it", "evaluated f again", "must still be alive"}) {
+      EXPECT_NE(message.find(part), std::string::npos) << part << " is missing from: " << message;
+    }
+  }
+}
+
 // The backward pass may evaluate f again, inside LibTorch's engine.
 TEST(BadMap, ThatThrowsInTheBackwardPassIsPassedThrough) {
   const Tensor x = normal({2, 3}).requires_grad_();

@@ -39,7 +39,7 @@ struct FixedPointOptions {
 /// Errors: a c10::Error naming the argument if z0 is not a floating-point tensor with a batch dimension, if
 /// an option is out of range, or if f changes shape, dtype or device or edits its argument in place; and one
 /// that says what to do instead under torch::jit tracing, with forward-mode tangents, and in vmap. What f
-/// throws passes through. Not converging is data, in
+/// throws passes through; a c10::Error says, too, at what it was thrown. Not converging is data, in
 /// `stats.status`; see `on_failure`.
 ///
 /// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the
