@@ -56,7 +56,6 @@ double Monitor::allowed(std::size_t sample, double scale) const {
 }
 
 bool Monitor::solves(std::size_t sample, double measured, double scale) const {
-  if (criterion_ == Criterion::Step) return measured <= tolerance_.allowed(scale);
   return (!slopes_ || slopes_->fresh()) && measured <= allowed(sample, scale);
 }
 
@@ -77,7 +76,7 @@ bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
 
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
-  if (slopes_ && criterion_ == Criterion::Residual) follow_slopes(z, norms);
+  if (slopes_) follow_slopes(z, norms);
   const std::vector<double>& measured =
       criterion_ == Criterion::Residual ? norms.residual : step_lengths(z, norms);
   const at::Tensor shown = observer_ ? z : at::Tensor();

@@ -93,10 +93,10 @@ class BroydenUpdates::Row {
     kernels_.combine(work(kStep), stride_, 3, weights, width_, nullptr, u);
     transposed_start(work(kStep), v);
     kernels_.combine(v_, stride_, used_, step_dots_, width_, v, v);
-    double squares[2];
-    kernels_.dots(u, stride_, 1, u, width_, squares);
-    kernels_.dots(v, stride_, 1, v, width_, squares + 1);
-    if (std::isfinite(squares[0]) && std::isfinite(squares[1]) && std::isfinite(by_q)) {
+    double finite[2];  // products with the step show what is not, and squares would overflow sooner
+    kernels_.dots(u, stride_, 1, work(kStep), width_, finite);
+    kernels_.dots(v, stride_, 1, work(kStep), width_, finite + 1);
+    if (std::isfinite(finite[0]) && std::isfinite(finite[1]) && std::isfinite(by_q)) {
       kernels_.combine(u, stride_, 1, &by_q, width_, q, work(kBefore));
     } else {
       std::fill_n(u, width_, T(0));
@@ -210,7 +210,7 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
   const at::Tensor by_q = row_dot(s, q);
   const at::Tensor u = (s - part(kBefore) + q) / (row_dot(s, part(kBefore)) - by_q);
   const at::Tensor v = transposed_times(s);
-  const at::Tensor usable = at::isfinite(row_dot(u, u)) & at::isfinite(row_dot(v, v)) & at::isfinite(by_q);
+  const at::Tensor usable = at::isfinite(row_dot(u, s)) & at::isfinite(row_dot(v, s)) & at::isfinite(by_q);
   append(updates, where_usable(usable, u), where_usable(usable, v));
   for (std::int64_t b = 0; b < batch_; ++b) {
     if (marks.running[b] && marks.begins[b]) used_[b] = 0;

@@ -122,8 +122,12 @@ void Dogleg::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
   if (!monitor.update(z0, norms) || flat.size(1) == 0) return;
 
   detail::Standing here(flat, norms);
-  const at::Tensor matrix = detail::widened(start.dense());
-  Model model{detail::widened(start.residual().reshape(flat.sizes())), matrix, scale_of(matrix, {})};
+  // The model is in units of each sample's first residual, whose square may leave the range of its dtype.
+  const at::Tensor first = detail::widened(start.residual().reshape(flat.sizes()));
+  const at::Tensor unit =
+      detail::to_column(detail::power_units(detail::row_norms(first, Norm::Maximum)), first);
+  const at::Tensor matrix = detail::widened(start.dense()) / unit.unsqueeze(2);
+  Model model{first / unit, matrix, scale_of(matrix, {})};
   Regions regions(detail::to_host(length_of(model.scale * flat)), first_radius);
   while (true) {
     const at::Tensor d =
@@ -132,15 +136,15 @@ void Dogleg::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
         detail::select_rows(monitor.running(), here.z() + d.to(flat.scalar_type()), here.z());
     const Linearization there(f, trial.view(z0.sizes()));
     const at::Tensor trial_residual = detail::widened(there.residual().reshape(flat.sizes()));
-    regions.judge(model, d, trial_residual, monitor.running());
+    regions.judge(model, d, trial_residual / unit, monitor.running());
     const std::vector<std::uint8_t>& accepted = regions.accepted();
     monitor.norms(trial, trial_residual, norms);
     here.move(accepted, trial, norms);
     if (!monitor.update(here.z().view(z0.sizes()), here.norms())) return;
     if (std::ranges::count(accepted, 1) == 0) continue;
     const at::Tensor matrix_there =
-        detail::select_rows(accepted, detail::widened(there.dense()), model.matrix);
-    model = {detail::select_rows(accepted, trial_residual, model.residual), matrix_there,
+        detail::select_rows(accepted, detail::widened(there.dense()) / unit.unsqueeze(2), model.matrix);
+    model = {detail::select_rows(accepted, trial_residual / unit, model.residual), matrix_there,
              scale_of(matrix_there, model.scale)};
   }
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include "core/rows.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
@@ -16,23 +17,27 @@ Stats solve(const FixedPointSolver& solver, const Map& f, const Tensor& z0) {
       .stats;
 }
 
+// Evaluations that led to the solution: without the last, which looks at samples that ended apart as a whole.
+std::int64_t evaluations_of(const Stats& stats) { return 1 + std::ranges::max(stats.iterations); }
+
 void expect_no_more_than_picard(const Map& f, const Tensor& z0, const std::string& what) {
   const Stats picard = solve(Picard{}, f, z0);
   for (const std::int64_t memory : {1, 3, 5, 10, 20}) {
     const Stats anderson = solve(Anderson{.memory = memory}, f, z0);
-    EXPECT_LE(anderson.evaluations, picard.evaluations) << what << ", memory " << memory;
+    EXPECT_LE(evaluations_of(anderson), evaluations_of(picard)) << what << ", memory " << memory;
     for (std::size_t b = 0; b < picard.iterations.size(); ++b) {
       EXPECT_LE(anderson.iterations[b], picard.iterations[b])
           << what << ", memory " << memory << ", sample " << b;
     }
     if (memory == 1) {
-      EXPECT_EQ(anderson.evaluations, picard.evaluations) << what;
+      EXPECT_EQ(evaluations_of(anderson), evaluations_of(picard)) << what;
     }
   }
   // Known limit: with a memory of two there is one weight to choose, and where f is not normal its steps,
   // which do lower the residual, can lower it less than plain ones. It was seen to need 13 % more.
   const Stats of_two = solve(Anderson{.memory = 2}, f, z0);
-  EXPECT_LE(static_cast<double>(of_two.evaluations), 1.15 * static_cast<double>(picard.evaluations) + 1.0)
+  EXPECT_LE(static_cast<double>(evaluations_of(of_two)),
+            1.15 * static_cast<double>(evaluations_of(picard)) + 1.0)
       << what;
 }
 

@@ -159,7 +159,7 @@ TEST(KnownAnswers, KeplersEquationFromTheBook) {
 TEST(KnownAnswers, PicardGoesRoundInCirclesOnRotations) {
   const Problem problem = rotations(at::kDouble);
   const FixedPointOptions picard{.solver = Picard{}, .max_iterations = 1000, .on_failure = OnFailure::Ignore};
-  EXPECT_EQ(fixed_point(problem.f, problem.z0, picard).stats.count(Status::MaxIterations), 5);
+  EXPECT_EQ(fixed_point(problem.f, problem.z0, picard).stats.count(Status::Stalled), 5);
   EXPECT_TRUE(fixed_point(problem.f, problem.z0, {.solver = Anderson{}}).stats.converged());
 }
 

@@ -127,7 +127,7 @@ TEST(Monotone, CountsWhatItEvaluates) {
   const MonotoneMap f = map_of(monotone_weight(1.0, 1.0), normal({5, 20}));
   for (const auto& solver : splittings()) {
     const auto stats = fixed_point(f, zeros({5, 20}), with(solver)).stats;
-    // The start, and at the end all samples as a whole.
+    // One at the start, and one at the end for samples that ended apart.
     EXPECT_EQ(stats.evaluations, std::ranges::max(stats.iterations) + 2) << solver.name();
   }
 }

@@ -7,6 +7,7 @@
 #include "root/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
+#include "support/device.h"
 
 namespace stillpoint::test {
 namespace {

@@ -77,7 +77,7 @@ class Monitor {
   void limit_time(double seconds);
   /// Has samples judged by this from now on.
   void judge_by(Criterion criterion) { criterion_ = criterion; }
-  /// Has residuals compared in the unit of z, as a root needs it.
+  /// Has residuals compared in the unit of z, as a root needs it. Not beside `Criterion::Step`.
   void compare_in_unit_of_z(Slopes::Measure measure);
   /// What the residual of a sample may be where its iterate has the norm `scale`, as far as is known.
   double allowed(std::size_t sample, double scale) const;

@@ -36,8 +36,8 @@ struct Stats {
   /// linear systems.
   std::vector<double> allowed;
   std::vector<std::int64_t> iterations;  ///< steps taken from the starting point
-  /// Of the map (fixed points) or operator (linear systems) by the solver, without the one evaluation that is
-  /// recorded for an implicit gradient.
+  /// Of the map (fixed points) or operator (linear systems) without the one evaluation that is recorded for
+  /// an implicit gradient. Where samples ended apart the last one looks at them as a whole.
   std::int64_t evaluations = 0;
   /// The same counted in samples, of a map: less than evaluations · B where finished samples were left out.
   std::int64_t sample_evaluations = 0;

@@ -20,8 +20,8 @@ struct FixedPointOptions {
   Tolerance tolerance = {};           ///< of f(z) − z, relative to z; defaults by dtype
   std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
   /// ≥ 0, in steps: a sample whose best residual has not fallen by one per cent in so many is given up as
-  /// stalled. 0: never. Empty: 100, or never if the tolerance is zero, when all iterations are wanted. (`Auto`
-  /// has a window of its own, after which it escalates.)
+  /// stalled. 0: never. Empty: 100, or never if the tolerance is zero, when all iterations are wanted.
+  /// (`Auto` has a window of its own, after which it escalates.)
   std::optional<std::int64_t> stall_window = {};
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;
@@ -42,10 +42,10 @@ struct FixedPointOptions {
 /// throws passes through; a c10::Error says, too, at what it was thrown. Not converging is data, in
 /// `stats.status`; see `on_failure`.
 ///
-/// Cost: with the defaults one evaluation an iteration and one recorded; memory does not depend on the
-/// iterations. If the backward pass creates a graph, f is called again there: what it captured by reference
-/// must live till then, and a c10::Error is thrown if f is no longer what it was. What comes back shares no
-/// memory with z0.
+/// Cost: with the defaults one evaluation an iteration, one recorded, and one without gradients if samples
+/// ended apart, to see that they do not disturb each other; memory does not depend on the iterations. If the
+/// backward pass creates a graph, f is called again there: what it captured by reference must live till then,
+/// and a c10::Error is thrown if f is no longer what it was. What comes back shares no memory with z0.
 Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options = {});
 
 /// The same for a map that takes what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing
