@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -48,7 +49,8 @@ Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
               *options.time_limit);
   Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
   const bool takes_all_steps = monitor.tolerance().allowed(1.0) == 0.0;
-  monitor.give_up_stalled(options.stall_window.value_or(takes_all_steps ? 0 : 100));
+  const std::int64_t patience = takes_all_steps ? 0 : std::max<std::int64_t>(100, options.max_iterations / 2);
+  monitor.give_up_stalled(options.stall_window.value_or(patience));
   monitor.judge_by(options.criterion);
   monitor.observe(options.observer);
   if (options.time_limit) monitor.limit_time(*options.time_limit);

@@ -9,8 +9,9 @@ namespace stillpoint {
 
 /// A map of a batch of samples `[B, …]` to one of the same shape, dtype and device. It must be deterministic,
 /// must not edit its argument, and keeps what it captures alive if it captures by value. A backward pass may
-/// call it again; several solves, or backward passes, in several threads call it at the same time. Samples must
-/// not depend on each other: `[n]` means n samples of one number, so write one sample of n numbers as `[1, n]`.
+/// call it again; several solves, or backward passes, in several threads call it at the same time. Samples
+/// must not depend on each other: `[n]` means n samples of one number, so write one sample of n numbers as
+/// `[1, n]`.
 using Map = std::function<at::Tensor(const at::Tensor&)>;
 
 /// The same for a state made of several tensors `[B, …]` with one B.

@@ -7,8 +7,8 @@
 
 namespace stillpoint {
 
-/// How the size of a sample, a row of `width` numbers, is measured. A sum of squares that overflows the dtype
-/// of the state (float, for half precision) is infinite, and such a sample not finite.
+/// How the size of a sample, a row of `width` numbers, is measured. Sums of squares that leave the range of
+/// the dtype are taken again in units of the largest number, so that finite samples have finite norms.
 enum class Norm {
   Euclidean,       ///< sqrt(Σ x²)
   RootMeanSquare,  ///< sqrt(Σ x² / width): does not grow with the width

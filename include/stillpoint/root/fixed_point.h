@@ -20,8 +20,8 @@ struct FixedPointOptions {
   Tolerance tolerance = {};           ///< of f(z) − z, relative to z; defaults by dtype
   std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
   /// ≥ 0, in steps: a sample whose best residual has not fallen by one per cent in so many is given up as
-  /// stalled. 0: never. Empty: 100, or never if the tolerance is zero, when all iterations are wanted.
-  /// (`Auto` has a window of its own, after which it escalates.)
+  /// stalled. 0: never. Empty: half of `max_iterations`, at least 100; or never if the tolerance is zero,
+  /// when all iterations are wanted. (`Auto` has a window of its own, after which it escalates.)
   std::optional<std::int64_t> stall_window = {};
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;

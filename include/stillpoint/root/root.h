@@ -20,8 +20,8 @@ struct RootOptions {
   Tolerance tolerance = {};           ///< of z, see `root`; defaults by dtype
   std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
   /// ≥ 0, in steps: a sample whose best residual has not fallen by one per cent in so many is given up as
-  /// stalled. 0: never. Empty: 100, or never if the tolerance is zero, when all iterations are wanted. (`Auto`
-  /// has a window of its own, after which it escalates.)
+  /// stalled. 0: never. Empty: half of `max_iterations`, at least 100; or never if the tolerance is zero,
+  /// when all iterations are wanted. (`Auto` has a window of its own, after which it escalates.)
   std::optional<std::int64_t> stall_window = {};
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;
@@ -33,8 +33,8 @@ struct RootOptions {
 /// attaches its derivatives with respect to everything that g captured: dz = −(∂g/∂z)⁻¹ dg, exact to any
 /// order.
 ///
-/// A sample is solved when ‖g(z)‖ / slope ≤ absolute + relative · ‖z‖, where slope = ‖Jᵀg‖ / ‖g‖: a lower bound of
-/// the distance to a root, which depends neither on the unit of g nor on that of z (see `Slopes`).
+/// A sample is solved when ‖g(z)‖ / slope ≤ absolute + relative · ‖z‖, where slope = ‖Jᵀg‖ / ‖g‖: a lower
+/// bound of the distance to a root, which depends neither on the unit of g nor on that of z (see `Slopes`).
 ///
 /// Everything else is as for `fixed_point`: what comes back, what happens to a sample that fails, errors
 /// (which call the map g), and the cost of the gradient. The Jacobian has to be regular at the root for the
