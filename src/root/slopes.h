@@ -9,9 +9,10 @@
 
 namespace stillpoint::detail {
 
-/// ‖Jᵀρ‖ for each sample of z, with J = ∂g/∂z and ρ the residual over its norm: what a step of length one can
-/// change the residual by, along itself. The norm of Jᵀρ is the dual of `norm`. A sample whose residual is
-/// zero has a slope of zero. One recorded evaluation and one product.
+/// What a step of length one can change the residual by, for each sample of z: ‖Jᵀρ‖ in the dual of `norm`,
+/// with J = ∂g/∂z and ρ the residual over its norm. Where a sample has at most 64 numbers it is no more than
+/// ‖g‖ over the length of Newton's step, unless the residual is as small as the rounding errors of g. A
+/// sample whose residual is zero has a slope of zero. One recorded evaluation and a product, or N more.
 std::vector<double> slopes(const CheckedMap& g, const at::Tensor& z, Norm norm);
 
 }  // namespace stillpoint::detail

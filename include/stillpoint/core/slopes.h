@@ -14,9 +14,10 @@ namespace stillpoint {
 /// tolerance of z. The test does not change when g or z is measured in another unit, and no sample passes
 /// where ‖g‖ has a minimum that is not zero, since the slope vanishes there.
 ///
-/// A slope costs a recorded evaluation and a product. It is measured at the start, where the last one says
-/// that the sample may be solved, and, ever more rarely, where its residual falls slowly: so a solve that
-/// converges fast measures two or three.
+/// A slope costs a recorded evaluation and a product; for a sample of at most 64 numbers N products more, to
+/// hold Newton's step to the tolerance as well. It is measured at the start, where the last one says that the
+/// sample may be solved, and, ever more rarely, where its residual falls slowly: so a solve that converges
+/// fast measures two or three.
 class Slopes {
  public:
   /// Of each sample of z, `[B, …]`, the slope at z.
