@@ -65,7 +65,9 @@ void Monitor::compare_in_unit_of_z(Slopes::Measure measure) {
 
 void Monitor::follow_slopes(const at::Tensor& z, const RowNorms& norms) {
   bounds_.resize(norms.scale.size());
-  for (std::size_t b = 0; b < bounds_.size(); ++b) bounds_[b] = tolerance_.allowed(norms.scale[b]);
+  for (std::size_t b = 0; b < bounds_.size(); ++b) {
+    bounds_[b] = running_[b] ? tolerance_.allowed(norms.scale[b]) : 0.0;
+  }
   slopes_->follow(z, norms.residual, bounds_, running_, window_ends() || steps_ == max_iterations_);
 }
 

@@ -27,19 +27,32 @@ std::vector<int64_t> column_shape(const at::Tensor& like) {
   return shape;
 }
 
-// Whether a norm rests on a sum of squares that has overflowed T or underflowed in it. One that is NaN rests
-// on a NaN.
+// The sizes of norms that rest on sums of squares which neither overflowed T nor underflowed in it.
+struct SafeRange {
+  double least;
+  double most;
+
+  bool holds(double norm) const { return (norm >= least) & (norm <= most); }
+  bool holds(const std::vector<double>& norms) const {
+    bool all = true;  // without a branch a norm, so that looking costs little beside taking the norms
+    for (const double norm : norms) all &= holds(norm);
+    return all;
+  }
+};
+
 template <class T>
-bool is_doubtful(double norm, double unit, std::int64_t width) {
-  const double euclidean = norm / unit;
-  return !std::isnan(norm) && !is_safe_square<T>(euclidean * euclidean, width);
+SafeRange safe_range(double unit, std::int64_t width) {
+  return {unit * std::sqrt(static_cast<double>(width) * kLeastSquare<T>),
+          unit * std::sqrt(std::numeric_limits<double>::max())};
 }
 
-// Takes the doubtful ones among the norms of x − y again.
+// Takes those among the norms of x − y again whose squares were not safe. One that is NaN rests on a NaN.
 template <class T>
 void mend_norms(const T* x, const T* y, std::int64_t width, double unit, std::vector<double>& norms) {
+  const SafeRange safe = safe_range<T>(unit, width);
+  if (safe.holds(norms)) return;
   for (std::size_t b = 0; b < norms.size(); ++b) {
-    if (!is_doubtful<T>(norms[b], unit, width)) continue;
+    if (std::isnan(norms[b]) || safe.holds(norms[b])) continue;
     const std::int64_t row = static_cast<std::int64_t>(b) * width;
     norms[b] = unit * scaled_norm(x + row, y == nullptr ? nullptr : y + row, width);
   }
@@ -61,16 +74,14 @@ void mend_plain_norms(const at::Tensor& rows, Norm norm, std::vector<double>& no
   if (norm == Norm::Maximum) return;
   const std::int64_t width = rows.size(1);
   const double unit = scale_norm(1.0, norm, width);
-  const auto doubtful = [&](double of_row) {
-    return rows.scalar_type() == at::kDouble ? is_doubtful<double>(of_row, unit, width)
-                                             : is_doubtful<float>(of_row, unit, width);
-  };
-  if (std::ranges::none_of(norms, doubtful)) return;
+  const SafeRange safe =
+      rows.scalar_type() == at::kDouble ? safe_range<double>(unit, width) : safe_range<float>(unit, width);
+  if (safe.holds(norms)) return;
   const at::Tensor largest = rows.abs().amax(1, /*keepdim=*/true);
   const at::Tensor units = at::where((largest > 0) & at::isfinite(largest), largest, at::ones_like(largest));
   const std::vector<double> again = to_host(at::stack({units.squeeze(1), plain_norms(rows / units, norm)}));
   for (std::size_t b = 0; b < norms.size(); ++b) {
-    if (doubtful(norms[b])) norms[b] = again[b] * again[norms.size() + b];
+    if (!std::isnan(norms[b]) && !safe.holds(norms[b])) norms[b] = again[b] * again[norms.size() + b];
   }
 }
 

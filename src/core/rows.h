@@ -66,13 +66,16 @@ inline at::Tensor narrowed(const at::Tensor& t, at::ScalarType dtype) {
   return t.scalar_type() == dtype ? t : t.to(dtype);
 }
 
+/// How small a square may be in T before a sum of such squares has lost digits that count.
+template <class T>
+inline constexpr double kLeastSquare =
+    static_cast<double>(std::numeric_limits<T>::min()) / std::numeric_limits<T>::epsilon();
+
 /// Whether a sum of `width` squares taken in T is right to rounding: not NaN, not beyond the largest number,
 /// and no square that counts is so small that digits of it were lost.
 template <class T>
 bool is_safe_square(double sum, std::int64_t width) {
-  constexpr double least =
-      static_cast<double>(std::numeric_limits<T>::min()) / std::numeric_limits<T>::epsilon();
-  return sum >= static_cast<double>(width) * least && sum <= std::numeric_limits<double>::max();
+  return sum >= static_cast<double>(width) * kLeastSquare<T> && sum <= std::numeric_limits<double>::max();
 }
 
 /// ‖x − y‖ for a row of numbers of any size, finite or infinite; y may be null (zero). T is float or double.

@@ -19,7 +19,7 @@ void Slopes::follow(const at::Tensor& z, const std::vector<double>& residual,
     if (running[b] && !slope_.empty() && is_due(b, residual[b], target[b])) fresh_ = true;
   }
   if (!fresh_) return;
-  slope_ = measure_(z);
+  slope_ = measure_(z, target);
   measured_at_ = residual;
 }
 

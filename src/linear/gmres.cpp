@@ -278,12 +278,24 @@ at::Tensor cycle(const LinearOperator& a, KrylovBases& bases, const at::Tensor& 
   return at::addcmul(x, detail::to_column(unit, x), bases.combine(y, products, stride));
 }
 
+// How large errors of rounding in b are, where its samples have these norms.
+std::vector<double> rounding_of(std::vector<double> scale, at::ScalarType dtype) {
+  constexpr double ulps = 16.0;
+  const double epsilon =
+      dtype == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  for (double& number : scale) number *= ulps * epsilon;
+  return scale;
+}
+
 // Which samples are stuck: those that took less than a twentieth off their residual in a tenth of the
-// iterations allowed, and in a cycle.
+// iterations allowed, and in a cycle; or less than half of it where it is as small as the rounding of b,
+// since what it falls there is luck.
 class Patience {
  public:
-  Patience(std::int64_t max_iterations, std::int64_t cycle, std::vector<double> residual)
+  Patience(std::int64_t max_iterations, std::int64_t cycle, std::vector<double> residual,
+           std::vector<double> rounding)
       : window_(std::max({max_iterations / 10, cycle, kLeastWindow})),
+        rounding_(std::move(rounding)),
         best_(std::move(residual)),
         mark_(best_),
         marked_at_(best_.size()),
@@ -294,7 +306,8 @@ class Patience {
     for (std::size_t b = 0; b < stuck_.size(); ++b) {
       best_[b] = std::min(best_[b], residual[b]);
       if (iterations[b] - marked_at_[b] < window_) continue;
-      if (best_[b] > 0.95 * mark_[b]) stuck_[b] = 1;
+      const double factor = mark_[b] <= rounding_[b] ? 0.5 : 0.95;
+      if (best_[b] > factor * mark_[b]) stuck_[b] = 1;
       mark_[b] = best_[b];
       marked_at_[b] = iterations[b];
     }
@@ -314,8 +327,9 @@ class Patience {
  private:
   static constexpr std::int64_t kLeastWindow = 30;
   std::int64_t window_;
-  std::vector<double> best_;  // residual so far
-  std::vector<double> mark_;  // the best when the window began
+  std::vector<double> rounding_;  // the size of rounding errors in b
+  std::vector<double> best_;      // residual so far
+  std::vector<double> mark_;      // the best when the window began
   std::vector<std::int64_t> marked_at_;
   std::vector<std::uint8_t> stuck_;
 };
@@ -347,7 +361,7 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
   norms.residual = detail::row_norms(r, tolerance.norm);
   const std::int64_t size = std::max<std::int64_t>(1, std::min(restart, detail::row_width(b)));
   KrylovBases bases(b, size);
-  Patience patience(max_iterations, size, norms.residual);
+  Patience patience(max_iterations, size, norms.residual, rounding_of(norms.scale, b.scalar_type()));
   std::int64_t done = 0;
   while (monitor.update(x, norms) && done < max_iterations) {
     const std::vector<std::uint8_t> going_on = patience.others(monitor.running());

@@ -61,9 +61,10 @@ Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
 Solution<at::Tensor> solve(const CheckedMap& map, const CheckedMap& solver_map, const RunningSamples* running,
                            const at::Tensor& z0, const EquationOptions& options, Monitor& monitor) {
   if (map.equation() == Equation::Root && options.criterion == Criterion::Residual) {
-    monitor.compare_in_unit_of_z([&solver_map, norm = options.tolerance.norm](const at::Tensor& z) {
-      return detail::slopes(solver_map, z, norm);
-    });
+    monitor.compare_in_unit_of_z(
+        [&solver_map, norm = options.tolerance.norm](const at::Tensor& z, const std::vector<double>& target) {
+          return detail::slopes(solver_map, z, norm, target);
+        });
   }
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;

@@ -4,7 +4,8 @@
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
+#include <functional>
 #include <limits>
 
 #include "core/rows.h"
@@ -44,18 +45,24 @@ std::vector<double> rounding(const at::Tensor& matrix, const at::Tensor& z, Norm
 
 }  // namespace
 
-std::vector<double> detail::slopes(const CheckedMap& g, const at::Tensor& z, Norm norm) {
+std::vector<double> detail::slopes(const CheckedMap& g, const at::Tensor& z, Norm norm,
+                                   const std::vector<double>& target) {
   const Linearization here(g, z);
   const std::vector<double> size = row_norms(here.residual(), norm);
   std::vector<double> slope = slopes_along_residual(here, size, norm);
-  if (z.numel() == 0 || row_width(z) > kDenseWidth) return slope;
+  std::vector<std::uint8_t> passes(slope.size());
+  for (std::size_t b = 0; b < slope.size(); ++b) {
+    passes[b] = size[b] > 0.0 && size[b] <= target[b] * slope[b];
+  }
+  if (row_width(z) > kDenseWidth || std::ranges::none_of(passes, std::identity())) return slope;
   const at::Tensor matrix = widened(here.dense());
-  const at::Tensor step =
-      solve_or_least_squares(matrix, widened(here.residual()), std::vector<std::uint8_t>(z.size(0), 1));
+  const at::Tensor step = solve_or_least_squares(matrix, widened(here.residual()), passes);
   const std::vector<double> length = row_norms(step.contiguous(), norm);
   const std::vector<double> noise = rounding(matrix, z, norm);
   for (std::size_t b = 0; b < slope.size(); ++b) {
-    if (size[b] > noise[b] && length[b] > 0.0) slope[b] = std::min(slope[b], size[b] / length[b]);
+    if (passes[b] && size[b] > noise[b] && length[b] > 0.0) {
+      slope[b] = std::min(slope[b], size[b] / length[b]);
+    }
   }
   return slope;
 }

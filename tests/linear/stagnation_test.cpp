@@ -119,10 +119,9 @@ TEST(StagnationOfOne, DoesNotCostNewtonKrylovItsBatch) {
            {.solver = NewtonKrylov{}, .max_iterations = steps, .on_failure = OnFailure::Ignore});
   EXPECT_EQ(stats.count(Status::Converged), batch - 1) << stats.full();
   EXPECT_NE(stats.status[7], Status::Converged);
-  // The slow sample has its slope measured at the start, once its patience of 1, 2, 4, 8 steps is over, at
-  // the end, and where others are nearly solved: each time for a Jacobian and a product.
-  constexpr std::int64_t measurements = 8;
-  EXPECT_LE(stats.jacobian_products, steps * 65 + measurements * (width + 1)) << stats.full();
+  // Newton's step of all is looked at once or twice, where the others are nearly solved; the slope of the
+  // slow sample, a product, also at the start, once its patience of 1, 2, 4, 8 steps is over, and at the end.
+  EXPECT_LE(stats.jacobian_products, steps * 65) << stats.full();
 }
 
 INSTANTIATE_TEST_SUITE_P(Paths, Stagnation, testing::Bool(), [](const auto& path) {

@@ -14,14 +14,15 @@ namespace stillpoint {
 /// tolerance of z. The test does not change when g or z is measured in another unit, and no sample passes
 /// where ‖g‖ has a minimum that is not zero, since the slope vanishes there.
 ///
-/// A slope costs a recorded evaluation and a product; for a sample of at most 64 numbers N products more, to
-/// hold Newton's step to the tolerance as well. It is measured at the start, where the last one says that the
-/// sample may be solved, and, ever more rarely, where its residual falls slowly: so a solve that converges
-/// fast measures two or three.
+/// A slope costs a recorded evaluation and a product. Where that passes a sample of at most 64 numbers, N
+/// products more hold Newton's step to the tolerance as well. Slopes are measured at the start, where the
+/// last one says that the sample may be solved, and, ever more rarely, where its residual falls slowly: so a
+/// solve that converges fast measures two or three.
 class Slopes {
  public:
-  /// Of each sample of z, `[B, …]`, the slope at z.
-  using Measure = std::function<std::vector<double>(const at::Tensor& z)>;
+  /// Of each sample of z, `[B, …]`, the slope at z: a lower one is wanted only if that passes a sample, whose
+  /// residual has to come down to its entry of `target` times the slope.
+  using Measure = std::function<std::vector<double>(const at::Tensor& z, const std::vector<double>& target)>;
 
   Slopes(Measure measure, std::int64_t batch);
 

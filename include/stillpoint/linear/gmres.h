@@ -11,8 +11,8 @@ namespace stillpoint {
 /// twice being enough.)
 ///
 /// A sample that takes less than a twentieth off its residual in a tenth of the iterations allowed (at least
-/// 30 and a cycle) is given up as stalled: its matrix is close to singular, the restart too short, or the
-/// tolerance below rounding.
+/// 30 and a cycle), or less than half where that is as small as the rounding of b, is given up as stalled:
+/// its matrix is close to singular, the restart too short, or the tolerance below rounding.
 struct Gmres {
   std::int64_t restart = 30;          ///< ≥ 1: size of the basis; at most the width of a sample is used
   std::int64_t max_iterations = 300;  ///< ≥ 0; products in the basis, over all restarts
