@@ -46,6 +46,13 @@ SafeRange safe_range(double unit, std::int64_t width) {
           unit * std::sqrt(std::numeric_limits<double>::max())};
 }
 
+// Whether x − y is zero to the bit, as it is for finished samples.
+template <class T>
+bool is_zero(const T* x, const T* y, std::int64_t width) {
+  if (y != nullptr) return std::memcmp(x, y, width * sizeof(T)) == 0;
+  return *x == T(0) && std::memcmp(x, x + 1, (width - 1) * sizeof(T)) == 0;
+}
+
 // Takes those among the norms of x − y again whose squares were not safe. One that is NaN rests on a NaN.
 template <class T>
 void mend_norms(const T* x, const T* y, std::int64_t width, double unit, std::vector<double>& norms) {
@@ -53,8 +60,10 @@ void mend_norms(const T* x, const T* y, std::int64_t width, double unit, std::ve
   if (safe.holds(norms)) return;
   for (std::size_t b = 0; b < norms.size(); ++b) {
     if (std::isnan(norms[b]) || safe.holds(norms[b])) continue;
-    const std::int64_t row = static_cast<std::int64_t>(b) * width;
-    norms[b] = unit * scaled_norm(x + row, y == nullptr ? nullptr : y + row, width);
+    const T* here = x + static_cast<std::int64_t>(b) * width;
+    const T* before = y == nullptr ? nullptr : y + static_cast<std::int64_t>(b) * width;
+    if (norms[b] == 0.0 && is_zero(here, before, width)) continue;
+    norms[b] = unit * scaled_norm(here, before, width);
   }
 }
 
