@@ -13,12 +13,12 @@
 #include "fixed_point_network.h"
 #include "language_network.h"
 #include "monotone_network.h"
-#include "stillpoint/linear/gmres.h"
-#include "stillpoint/root/forward_backward.h"
-#include "stillpoint/root/newton.h"
-#include "stillpoint/root/peaceman_rachford.h"
-#include "stillpoint/root/picard.h"
-#include "stillpoint/root/unrolled_gradient.h"
+#include "stillpoint/equations/gradients/unrolled_gradient.h"
+#include "stillpoint/equations/solvers/forward_backward.h"
+#include "stillpoint/equations/solvers/newton.h"
+#include "stillpoint/equations/solvers/peaceman_rachford.h"
+#include "stillpoint/equations/solvers/picard.h"
+#include "stillpoint/linear/solvers/gmres.h"
 #include "user_error.h"
 
 namespace stillpoint::app {

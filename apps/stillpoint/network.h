@@ -6,8 +6,8 @@
 
 #include <memory>
 
-#include "stillpoint/root/fixed_point.h"
-#include "stillpoint/root/jacobian_norm.h"
+#include "stillpoint/equations/diagnostics/jacobian_norm.h"
+#include "stillpoint/equations/fixed_point.h"
 
 namespace stillpoint::app {
 

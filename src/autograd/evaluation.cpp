@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/rows.h"
+#include "core/rows/rows.h"
 
 namespace stillpoint::detail {
 namespace {

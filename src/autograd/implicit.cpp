@@ -16,7 +16,7 @@
 #include "autograd/layer_node.h"
 #include "core/check.h"
 #include "core/report_lock.h"
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "stillpoint/autograd/tape.h"
 
 namespace stillpoint {

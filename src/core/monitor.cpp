@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 
 namespace stillpoint {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 
-#include "stillpoint/linear/operator.h"
+#include "stillpoint/core/operator.h"
 
 namespace stillpoint::detail {
 

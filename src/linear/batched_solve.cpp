@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 
 namespace stillpoint::detail {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <tuple>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "linear/vectors.h"
 
 namespace stillpoint {

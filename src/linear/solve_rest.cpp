@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "linear/vectors.h"
 
 namespace stillpoint {

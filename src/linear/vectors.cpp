@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 
 namespace stillpoint::detail {
 

@@ -6,9 +6,9 @@
 #include <functional>
 #include <vector>
 
+#include "stillpoint/core/operator.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
-#include "stillpoint/linear/operator.h"
 
 namespace stillpoint::detail {
 

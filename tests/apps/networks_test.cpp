@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "gradient_error.h"
-#include "stillpoint/root/picard.h"
-#include "stillpoint/root/unrolled_gradient.h"
+#include "stillpoint/equations/gradients/unrolled_gradient.h"
+#include "stillpoint/equations/solvers/picard.h"
 #include "support.h"
 
 // The networks that the models compare, and how they are scored.

@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "stillpoint/linear/dense_lu.h"
 #include "stillpoint/linear/linear_solve.h"
+#include "stillpoint/linear/solvers/dense_lu.h"
 #include "support/compare.h"
 #include "support/device.h"
 #include "support/warnings.h"

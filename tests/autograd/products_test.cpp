@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "stillpoint/root/fixed_point.h"
+#include "stillpoint/equations/fixed_point.h"
 #include "support/compare.h"
 #include "support/device.h"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "stillpoint/core/monitor.h"
 #include "support/compare.h"
 #include "support/device.h"

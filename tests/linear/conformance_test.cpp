@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "linear/candidates.h"
 #include "support/compare.h"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <memory>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "linear/candidates.h"
 #include "support/compare.h"
 #include "support/problems.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/rows.h"
+#include "core/rows/rows.h"
 #include "linear/candidates.h"
 #include "support/compare.h"
 #include "support/problems.h"

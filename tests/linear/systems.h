@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "stillpoint/core/operator.h"
 #include "stillpoint/core/tolerance.h"
-#include "stillpoint/linear/operator.h"
 #include "support/device.h"
 
 namespace stillpoint::test {

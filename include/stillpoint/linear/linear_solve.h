@@ -1,8 +1,8 @@
 #pragma once
 
 #include "stillpoint/autograd/implicit.h"
-#include "stillpoint/linear/automatic.h"
 #include "stillpoint/linear/solver.h"
+#include "stillpoint/linear/solvers/automatic.h"
 
 namespace stillpoint {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "stillpoint/core/operator.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
-#include "stillpoint/linear/operator.h"
 
 namespace stillpoint {
 

@@ -5,7 +5,7 @@
 #include <torch/nn/modules/container/any.h>
 #include <torch/nn/pimpl.h>
 
-#include "stillpoint/root/fixed_point.h"
+#include "stillpoint/equations/fixed_point.h"
 
 namespace stillpoint::nn {
 

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <iosfwd>
 
-#include "stillpoint/root/monotone.h"
-#include "stillpoint/root/peaceman_rachford.h"
+#include "stillpoint/equations/monotone.h"
+#include "stillpoint/equations/solvers/peaceman_rachford.h"
 
 namespace stillpoint::nn {
 

@@ -8,8 +8,8 @@
 #include <iosfwd>
 #include <vector>
 
+#include "stillpoint/equations/fixed_point.h"
 #include "stillpoint/nn/residual_conv.h"
-#include "stillpoint/root/fixed_point.h"
 
 namespace stillpoint::nn {
 

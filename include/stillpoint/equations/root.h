@@ -1,0 +1,56 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+#include "stillpoint/core/map.h"
+#include "stillpoint/core/solution.h"
+#include "stillpoint/core/tolerance.h"
+#include "stillpoint/equations/gradient.h"
+#include "stillpoint/equations/gradients/implicit_gradient.h"
+#include "stillpoint/equations/solvers/newton.h"
+
+namespace stillpoint {
+
+struct RootOptions {
+  RootSolver solver = Newton{};
+  GradientRule gradient = ImplicitGradient{};
+  Tolerance tolerance = {};           ///< of z, see `root`; defaults by dtype
+  std::int64_t max_iterations = 200;  ///< ≥ 0, in steps from z0
+  /// ≥ 0, in steps: a sample whose best residual has not fallen by one per cent in so many is given up as
+  /// stalled. 0: never. Empty: half of `max_iterations`, at least 100; or never if the tolerance is zero,
+  /// when all iterations are wanted. (`Auto` has a window of its own, after which it escalates.)
+  std::optional<std::int64_t> stall_window = {};
+  std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, looked at after each step; empty: none
+  OnFailure on_failure = OnFailure::Warn;
+  Criterion criterion = Criterion::Residual;  ///< what the tolerance is compared with
+  Observer observer = {};                     ///< called at each iterate; empty: nobody, at no cost
+};
+
+/// Finds z with g(z) = 0 for each sample of a batch, starting at `z0` (`[B, …]`, floating point), and
+/// attaches its derivatives with respect to everything that g captured: dz = −(∂g/∂z)⁻¹ dg, exact to any
+/// order.
+///
+/// A sample is solved when ‖g(z)‖ / slope ≤ absolute + relative · ‖z‖, where slope = ‖Jᵀg‖ / ‖g‖: a lower
+/// bound of the distance to a root, which depends neither on the unit of g nor on that of z (see `Slopes`).
+///
+/// Everything else is as for `fixed_point`: what comes back, what happens to a sample that fails, errors
+/// (which call the map g), and the cost of the gradient. The Jacobian has to be regular at the root for the
+/// gradient to exist; a singular one is reported by the backward pass as inaccurate.
+Solution<at::Tensor> root(const Map& g, const at::Tensor& z0, const RootOptions& options = {});
+
+/// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device.
+Solution<std::vector<at::Tensor>> root(const TupleMap& g, const std::vector<at::Tensor>& z0,
+                                       const RootOptions& options = {});
+
+/// The same for maps that take what belongs to each sample as `inputs` (`[B, …]` each): samples that have
+/// converged are left out of the evaluations. See the overload of `fixed_point` that does this, whose errors
+/// and cost are those here.
+Solution<at::Tensor> root(const MapWithInputs& g, const std::vector<at::Tensor>& inputs, const at::Tensor& z0,
+                          const RootOptions& options = {});
+Solution<std::vector<at::Tensor>> root(const TupleMapWithInputs& g, const std::vector<at::Tensor>& inputs,
+                                       const std::vector<at::Tensor>& z0, const RootOptions& options = {});
+
+}  // namespace stillpoint

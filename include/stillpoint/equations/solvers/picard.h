@@ -1,0 +1,15 @@
+#pragma once
+
+#include "stillpoint/equations/solver.h"
+
+namespace stillpoint {
+
+/// z ← (1 − damping) z + damping f(z): one evaluation an iteration. Converges where f contracts.
+struct Picard {
+  static constexpr const char* name = "Picard";
+  double damping = 1.0;  ///< in (0, 1]; below 1 it tames maps whose Jacobian has eigenvalues below −1
+
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+};
+
+}  // namespace stillpoint

@@ -1,2 +1,0 @@
-#define STILLPOINT_KERNEL_SET baseline
-#include "core/row_kernels.inc"

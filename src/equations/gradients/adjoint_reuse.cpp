@@ -1,0 +1,62 @@
+#include "equations/gradients/adjoint_reuse.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "core/report_lock.h"
+#include "core/rows/rows.h"
+#include "linear/adjoint_operator.h"
+#include "linear/solve_rest.h"
+
+namespace stillpoint {
+
+// The preconditioner is on the right: Aᵀ Hᵀ w = g, u = Hᵀ w. So the residual is that of u, any linear solver
+// serves, and Neumann iteration, which the automatic choice begins with, is iterative refinement from Hᵀ g.
+// A sample for which H spoils the system is solved without.
+ImplicitRule::AdjointSolve detail::preconditioned_solve(LinearSolver solver, Map transposed_inverse) {
+  return [solver = std::move(solver), inverse = std::move(transposed_inverse)](
+             Equation equation, const Map& product, const at::Tensor& g, const Tolerance& tolerance) {
+    const LinearOperator a = adjoint_operator(equation, product, Structure::General);
+    const LinearOperator preconditioned{.product = [&](const at::Tensor& w) { return a.mv(inverse(w)); }};
+    Solution<at::Tensor> adjoint = solver.solve(preconditioned, g, {}, tolerance);
+    adjoint.value = inverse(adjoint.value);
+    adjoint.stats.method = "preconditioned " + adjoint.stats.method;
+    if (!adjoint.stats.converged()) {
+      const std::vector<double> from_zero = row_norms(g, tolerance.norm);
+      std::vector<std::uint8_t> nearer(from_zero.size());
+      for (std::size_t b = 0; b < nearer.size(); ++b) nearer[b] = adjoint.stats.residual[b] < from_zero[b];
+      adjoint.value = select_rows(nearer, adjoint.value, at::zeros_like(g));
+      adjoint = solve_rest(solver, a, g, tolerance, adjoint);
+    }
+    adjoint.stats.jacobian_products = adjoint.stats.evaluations;
+    return adjoint;
+  };
+}
+
+ImplicitRule::AdjointSolve detail::warm_started_solve(LinearSolver solver,
+                                                      std::shared_ptr<AdjointStart> start) {
+  return [solver = std::move(solver), start = std::move(start)](
+             Equation equation, const Map& product, const at::Tensor& g, const Tolerance& tolerance) {
+    const at::Tensor last = [&] {
+      const std::lock_guard<std::mutex> lock(report_lock);
+      return start->adjoint;
+    }();
+    const bool fits = last.defined() && last.sizes() == g.sizes() && last.device() == g.device() &&
+                      last.scalar_type() == g.scalar_type();
+    Solution<at::Tensor> adjoint = solver.solve(adjoint_operator(equation, product, Structure::General), g,
+                                                fits ? last : at::Tensor(), tolerance);
+    adjoint.stats.jacobian_products = adjoint.stats.evaluations;
+    std::vector<std::uint8_t> solved;
+    for (const Status status : adjoint.stats.status) solved.push_back(status == Status::Converged);
+    const at::Tensor end = select_rows(solved, adjoint.value, at::zeros_like(g));
+    const std::lock_guard<std::mutex> lock(report_lock);
+    start->adjoint = end;
+    return adjoint;
+  };
+}
+
+}  // namespace stillpoint

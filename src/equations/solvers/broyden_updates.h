@@ -1,0 +1,76 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/rows/rows.h"
+#include "stillpoint/core/map.h"
+
+namespace stillpoint::detail {
+
+/// The approximate inverse H = H₀ + Σ uⱼ vⱼᵀ of each sample, and the steps that it leads to. States and
+/// residuals are rows `[B, N]`. Nothing of a sample is written to once it has stopped running, so that its H
+/// stays what it was.
+class BroydenUpdates {
+ public:
+  /// Which samples go on, which of them have an evaluation better than all before, which go back to their
+  /// best iterate, and which of these drop their updates and begin again at H₀. A sample may be better and go
+  /// back.
+  struct Marks {
+    const std::vector<std::uint8_t>& running;
+    const std::vector<std::uint8_t>& better;
+    const std::vector<std::uint8_t>& returns;
+    const std::vector<std::uint8_t>& begins;
+  };
+
+  BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equation equation);
+
+  /// H₀ of the marked samples, `[B, N, N]`; the identity until it is set.
+  void set_start(const std::vector<std::uint8_t>& mark, const at::Tensor& inverse);
+
+  /// The next iterates from z and fz = f(z): takes in the good update, after which H (r_before − r) = step,
+  /// and goes H r times the sample's length further, from `best` for samples that go back. Samples that are
+  /// not running stay at z.
+  at::Tensor step(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
+                  const std::vector<double>& lengths);
+
+  /// Hᵀ x for rows x.
+  at::Tensor transposed_times(const at::Tensor& x) const;
+
+  /// Frees what only `step` needs.
+  void settle();
+
+ private:
+  template <class T>
+  class Row;
+  template <class T>
+  void step_rows(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
+                 const std::vector<double>& lengths, at::Tensor& next);
+  template <class T>
+  void transposed_rows(const at::Tensor& x, at::Tensor& out) const;
+  at::Tensor step_batch(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
+                        const std::vector<double>& lengths);
+  void drop_full(const std::vector<std::uint8_t>& updates);
+  void append(const std::vector<std::uint8_t>& updates, const at::Tensor& u, const at::Tensor& v);
+  at::Tensor start_times(const at::Tensor& x, bool transposed) const;
+  at::Tensor times(const at::Tensor& first, const at::Tensor& left, const at::Tensor& right,
+                   const at::Tensor& x) const;
+
+  std::int64_t batch_;
+  std::int64_t width_;
+  std::int64_t stride_;  // from one vector to the next: whole cache lines in rows, for aligned loads
+  std::int64_t memory_;
+  bool fixed_point_;
+  bool rows_;                       // by the row kernels, else by ATen
+  std::vector<std::int64_t> used_;  // updates of each sample
+  at::Tensor start_;                // H₀, [B, N, N]; undefined for the identity
+  at::Tensor u_, v_;                // [B, memory, stride]
+  at::Tensor work_;                 // [B, kWork, stride]: of each sample what the next step needs
+  std::vector<double> step_dots_;   // uⱼ · s, [B, memory]
+  std::vector<double> dots_;        // of one sample at a time
+  Recycler recycler_;
+};
+
+}  // namespace stillpoint::detail
