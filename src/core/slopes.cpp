@@ -13,7 +13,7 @@ Slopes::Slopes(Measure measure, std::int64_t batch)
       patience_(batch, 1) {}
 
 void Slopes::follow(const at::Tensor& z, const std::vector<double>& residual,
-                    const std::vector<double>& target, const std::vector<std::uint8_t>& running, bool now) {
+                    const std::vector<double>& target, const Mask& running, bool now) {
   fresh_ = now || slope_.empty();
   for (std::size_t b = 0; b < running.size(); ++b) {
     if (running[b] && !slope_.empty() && is_due(b, residual[b], target[b])) fresh_ = true;

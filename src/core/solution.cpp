@@ -69,6 +69,12 @@ bool Stats::converged() const { return count(Status::Converged) == static_cast<s
 
 std::int64_t Stats::count(Status which) const { return std::count(status.begin(), status.end(), which); }
 
+Mask Stats::where(Status which) const {
+  Mask marks(status.size());
+  for (std::size_t b = 0; b < marks.size(); ++b) marks[b] = status[b] == which;
+  return marks;
+}
+
 double Stats::max_residual() const {
   double largest = 0.0;
   for (const double r : residual) {

@@ -38,8 +38,8 @@ class RunningSamples {
 
   DivisibleMap map_;
   const Monitor& monitor_;
-  at::Tensor index_;                     // of the samples evaluated; undefined: all
-  std::vector<std::uint8_t> evaluated_;  // the same as marks
+  at::Tensor index_;  // of the samples evaluated; undefined: all
+  Mask evaluated_;    // the same as marks
   std::vector<at::Tensor> inputs_;
   std::int64_t sample_evaluations_ = 0;
   bool checked_ = false;

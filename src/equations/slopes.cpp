@@ -50,11 +50,11 @@ std::vector<double> detail::slopes(const CheckedMap& g, const at::Tensor& z, Nor
   const Linearization here(g, z);
   const std::vector<double> size = row_norms(here.residual(), norm);
   std::vector<double> slope = slopes_along_residual(here, size, norm);
-  std::vector<std::uint8_t> passes(slope.size());
+  Mask passes(slope.size());
   for (std::size_t b = 0; b < slope.size(); ++b) {
     passes[b] = size[b] > 0.0 && size[b] <= target[b] * slope[b];
   }
-  if (row_width(z) > kDenseWidth || std::ranges::none_of(passes, std::identity())) return slope;
+  if (row_width(z) > kDenseWidth || !passes.any()) return slope;
   const at::Tensor matrix = widened(here.dense());
   const at::Tensor step = solve_or_least_squares(matrix, widened(here.residual()), passes);
   const std::vector<double> length = row_norms(step.contiguous(), norm);

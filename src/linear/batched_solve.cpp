@@ -51,7 +51,7 @@ at::Tensor pseudoinverse(const at::Tensor& matrix) {
 }  // namespace
 
 at::Tensor least_squares_where_singular(const at::Tensor& matrix, const at::Tensor& b, const at::Tensor& x,
-                                        const std::vector<std::uint8_t>& wanted) {
+                                        const Mask& wanted) {
   const at::Tensor flat = as_vectors(b, matrix);
   at::Tensor rows = unsolved(matrix, flat, as_vectors(x, matrix));
   if (rows.numel() == 0) return x;
@@ -63,8 +63,7 @@ at::Tensor least_squares_where_singular(const at::Tensor& matrix, const at::Tens
   return as_vectors(x, matrix).index_copy(0, rows, mended).view(x.sizes());
 }
 
-at::Tensor solve_or_least_squares(const at::Tensor& matrix, const at::Tensor& b,
-                                  const std::vector<std::uint8_t>& wanted) {
+at::Tensor solve_or_least_squares(const at::Tensor& matrix, const at::Tensor& b, const Mask& wanted) {
   const at::Tensor a = widened(matrix);
   const at::Tensor rhs = widened(as_vectors(b, matrix));
   const at::Tensor x = std::get<0>(at::linalg_solve_ex(a, rhs.unsqueeze(2))).squeeze(2);

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "stillpoint/core/mask.h"
+
 namespace stillpoint::detail {
 
 // Linear systems with a matrix for each sample, some of which may be singular: matrices `[B, N, N]`, vectors
@@ -17,11 +19,10 @@ namespace stillpoint::detail {
 /// finite counts as the one with the identity: x = b. Only `wanted` samples are looked after. Cost where all
 /// is well: one product.
 at::Tensor least_squares_where_singular(const at::Tensor& matrix, const at::Tensor& b, const at::Tensor& x,
-                                        const std::vector<std::uint8_t>& wanted);
+                                        const Mask& wanted);
 
 /// A⁻¹ b by LU, and the above where that is not to be had.
-at::Tensor solve_or_least_squares(const at::Tensor& matrix, const at::Tensor& b,
-                                  const std::vector<std::uint8_t>& wanted);
+at::Tensor solve_or_least_squares(const at::Tensor& matrix, const at::Tensor& b, const Mask& wanted);
 
 /// The inverse of each matrix. Where it does not solve the system with `b`, the pseudoinverse, with columns
 /// scaled as above; the identity where the matrix is not finite. In float for half precision.

@@ -12,9 +12,7 @@ namespace {
 
 // `first` for the samples that it solved, bit by bit, else `second`.
 at::Tensor first_where_solved(const Stats& first_stats, const at::Tensor& first, const at::Tensor& second) {
-  std::vector<std::uint8_t> solved;
-  for (const Status status : first_stats.status) solved.push_back(status == Status::Converged);
-  return detail::select_rows(solved, first, second);
+  return detail::select_rows(first_stats.where(Status::Converged), first, second);
 }
 
 }  // namespace

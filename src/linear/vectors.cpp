@@ -91,7 +91,7 @@ Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b,
   const std::size_t batch = stats.status.size();
   while (true) {
     confirm(a, b, tolerance, solution);
-    std::vector<std::uint8_t> drifted(batch);
+    Mask drifted(batch);
     std::int64_t left = max_iterations;
     for (std::size_t i = 0; i < batch; ++i) {
       drifted[i] = stats.status[i] == Status::Inaccurate;

@@ -15,7 +15,7 @@ struct Seen {
   std::int64_t step;
   Tensor z;
   std::vector<double> residual;
-  std::vector<std::uint8_t> running;
+  Mask running;
 };
 
 struct Trace {

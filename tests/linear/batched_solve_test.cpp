@@ -14,7 +14,7 @@ namespace {
 using detail::inverse_or_pseudoinverse;
 using detail::solve_or_least_squares;
 
-const std::vector<std::uint8_t> kAll(4, 1);
+const Mask kAll(4, 1);
 
 Tensor matrix_times(const Tensor& matrix, const Tensor& x) {
   return torch::bmm(matrix, x.unsqueeze(2)).squeeze(2);

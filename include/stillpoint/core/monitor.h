@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stillpoint/core/map.h"
+#include "stillpoint/core/mask.h"
 #include "stillpoint/core/slopes.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
@@ -31,8 +32,8 @@ void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNor
 struct Iterate {
   std::int64_t step;    ///< 0 at the starting point
   const at::Tensor& z;  ///< `[B, …]` without gradients; of finished samples what will come back for them
-  const std::vector<double>& residual;       ///< of each sample at z, in the norm of the tolerance
-  const std::vector<std::uint8_t>& running;  ///< 1 for a sample that goes on from here, else 0
+  const std::vector<double>& residual;  ///< of each sample at z, in the norm of the tolerance
+  const Mask& running;                  ///< 1 for a sample that goes on from here, else 0
 };
 
 /// Called at each iterate of a solve, with gradients off. The state of several tensors is packed into `[B,
@@ -59,7 +60,7 @@ class Monitor {
 
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
   bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }
-  const std::vector<std::uint8_t>& running() const { return running_; }
+  const Mask& running() const { return running_; }
   const Tolerance& tolerance() const { return tolerance_; }
   std::int64_t steps() const { return steps_; }  ///< updates so far, less one
 
@@ -130,9 +131,9 @@ class Monitor {
   std::int64_t max_iterations_;
   std::int64_t steps_ = -1;
   std::int64_t running_count_;
-  std::vector<std::uint8_t> running_;
-  std::vector<std::uint8_t> improved_;    // by the latest update
-  std::vector<std::uint8_t> finishing_;   // with the latest update
+  Mask running_;
+  Mask improved_;                         // by the latest update
+  Mask finishing_;                        // with the latest update
   std::vector<std::uint8_t> non_finite_;  // in a row
   std::vector<Status> status_;
   std::vector<double> residual_;  // of the best iterate
@@ -147,7 +148,7 @@ class Monitor {
   bool parks_ = false;             // as `park_stalled` does
   std::int64_t window_start_ = 0;  // a step at which a window began
   std::vector<double> mark_;       // the best residual when the window began
-  std::vector<std::uint8_t> parked_;
+  Mask parked_;
   std::vector<std::int64_t> waited_;  // steps that a sample was parked for
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::string method_;

@@ -6,6 +6,8 @@
 #include <functional>
 #include <vector>
 
+#include "stillpoint/core/mask.h"
+
 namespace stillpoint {
 
 /// What brings the residual of a root to the unit of z: of each sample the size of ∂g/∂z along its residual.
@@ -29,7 +31,7 @@ class Slopes {
   /// Measures at z if a running sample calls for it, or if `now` does. `residual` are the norms there,
   /// `target` those that the residuals have to come down to for slopes of one.
   void follow(const at::Tensor& z, const std::vector<double>& residual, const std::vector<double>& target,
-              const std::vector<std::uint8_t>& running, bool now);
+              const Mask& running, bool now);
 
   /// Whether the slopes are those at the z that was followed last. No sample is solved by an older one.
   bool fresh() const { return fresh_; }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "stillpoint/core/mask.h"
+
 namespace stillpoint {
 
 /// How the solve of one sample ended.
@@ -49,6 +51,7 @@ struct Stats {
 
   bool converged() const;  ///< all samples did
   std::int64_t count(Status which) const;
+  Mask where(Status which) const;  ///< marks the samples that ended so
   double max_residual() const;     ///< NaN if any is; 0 for an empty batch
   double mean_iterations() const;  ///< 0 for an empty batch
   std::string brief() const;       ///< one line

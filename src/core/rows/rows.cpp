@@ -136,8 +136,8 @@ at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& li
   return at::tensor(per_sample, at::kDouble).view(column_shape(like)).to(like.options());
 }
 
-at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor& like) {
-  return at::tensor(at::ArrayRef<std::uint8_t>(per_sample), at::kByte)
+at::Tensor to_mask(const Mask& per_sample, const at::Tensor& like) {
+  return at::tensor(at::ArrayRef<std::uint8_t>(per_sample.data(), per_sample.size()), at::kByte)
       .to(at::kBool)
       .view(column_shape(like))
       .to(like.device());
@@ -203,8 +203,7 @@ double disagreement(const at::Tensor& a, const at::Tensor& b) {
   return difference <= std::sqrt(epsilon) * (1.0 + largest) ? 0.0 : difference;
 }
 
-at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
-                       const at::Tensor& other) {
+at::Tensor select_rows(const Mask& mark, const at::Tensor& chosen, const at::Tensor& other) {
   if (can_copy_rows(chosen, other)) {
     at::Tensor result = other.clone();
     copy_rows(mark, chosen, result);
@@ -213,7 +212,7 @@ at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& 
   return at::where(to_mask(mark, chosen), chosen, other);
 }
 
-void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into) {
+void copy_rows(const Mask& mark, const at::Tensor& from, at::Tensor& into) {
   if (!from.is_cpu()) {
     into.copy_(select_rows(mark, from, into));
     return;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/rows/row_kernels.h"
+#include "stillpoint/core/mask.h"
 #include "stillpoint/core/tolerance.h"
 
 // What solvers do to a batch seen as rows: tensors `[B, …]`, contiguous, one sample a row. Float and double
@@ -53,7 +54,7 @@ inline std::int64_t row_width(const at::Tensor& t) {
 
 /// `per_sample`, one number a sample on the host, as a tensor that broadcasts against `like`.
 at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like);
-at::Tensor to_mask(const std::vector<std::uint8_t>& per_sample, const at::Tensor& like);
+at::Tensor to_mask(const Mask& per_sample, const at::Tensor& like);
 
 /// A tensor of few numbers as a host vector. Synchronizes a GPU.
 std::vector<double> to_host(const at::Tensor& t);
@@ -89,13 +90,12 @@ std::vector<double> row_norms(const at::Tensor& t, Norm norm);
 double scale_norm(double euclidean, Norm norm, std::int64_t width);
 
 /// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
-at::Tensor select_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& chosen,
-                       const at::Tensor& other);
+at::Tensor select_rows(const Mask& mark, const at::Tensor& chosen, const at::Tensor& other);
 /// The largest difference between two evaluations of one map, if it is more than sums in another order
 /// explain; else 0.
 double disagreement(const at::Tensor& a, const at::Tensor& b);
 /// Copies the marked rows of `from` to `into`.
-void copy_rows(const std::vector<std::uint8_t>& mark, const at::Tensor& from, at::Tensor& into);
+void copy_rows(const Mask& mark, const at::Tensor& from, at::Tensor& into);
 
 /// z + damping (fz − z)
 at::Tensor damp(const at::Tensor& z, const at::Tensor& fz, double damping, Recycler& recycler);

@@ -27,7 +27,7 @@ ImplicitRule::AdjointSolve detail::preconditioned_solve(LinearSolver solver, Map
     adjoint.stats.method = "preconditioned " + adjoint.stats.method;
     if (!adjoint.stats.converged()) {
       const std::vector<double> from_zero = row_norms(g, tolerance.norm);
-      std::vector<std::uint8_t> nearer(from_zero.size());
+      Mask nearer(from_zero.size());
       for (std::size_t b = 0; b < nearer.size(); ++b) nearer[b] = adjoint.stats.residual[b] < from_zero[b];
       adjoint.value = select_rows(nearer, adjoint.value, at::zeros_like(g));
       adjoint = solve_rest(solver, a, g, tolerance, adjoint);
@@ -50,9 +50,8 @@ ImplicitRule::AdjointSolve detail::warm_started_solve(LinearSolver solver,
     Solution<at::Tensor> adjoint = solver.solve(adjoint_operator(equation, product, Structure::General), g,
                                                 fits ? last : at::Tensor(), tolerance);
     adjoint.stats.jacobian_products = adjoint.stats.evaluations;
-    std::vector<std::uint8_t> solved;
-    for (const Status status : adjoint.stats.status) solved.push_back(status == Status::Converged);
-    const at::Tensor end = select_rows(solved, adjoint.value, at::zeros_like(g));
+    const at::Tensor end =
+        select_rows(adjoint.stats.where(Status::Converged), adjoint.value, at::zeros_like(g));
     const std::lock_guard<std::mutex> lock(report_lock);
     start->adjoint = end;
     return adjoint;

@@ -25,7 +25,6 @@ namespace stillpoint {
 namespace {
 
 using detail::CoupledPair;
-using detail::Marks;
 using torch::autograd::edge_list;
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
@@ -79,8 +78,8 @@ struct SavedReversible : detail::Saved {
 
   std::int64_t step_count() const { return steps.empty() ? 0 : *std::ranges::max_element(steps); }
 
-  Marks running_at(std::int64_t step) const {
-    Marks marks(steps.size());
+  Mask running_at(std::int64_t step) const {
+    Mask marks(steps.size());
     for (std::size_t b = 0; b < marks.size(); ++b) marks[b] = step < steps[b];
     return marks;
   }
@@ -89,7 +88,7 @@ struct SavedReversible : detail::Saved {
   std::vector<CoupledPair> replay(const at::Tensor& z0) const {
     std::vector<CoupledPair> path{{z0, z0}};
     for (std::int64_t k = 0; k < step_count(); ++k) {
-      const Marks running = running_at(k);
+      const Mask running = running_at(k);
       CoupledPair next = path.back();
       next.y = detail::mix(next.y, f(next.z), mixing, running);
       next.z = detail::mix(next.z, f(next.y), mixing, running);
@@ -99,7 +98,7 @@ struct SavedReversible : detail::Saved {
   }
 
   // Of x' = mix(x, f(w)): takes the gradient of x' to those of x, of w and of what f captured.
-  void pull_back(const Tape& f_at_w, const Marks& running, at::Tensor& of_x, at::Tensor& of_w,
+  void pull_back(const Tape& f_at_w, const Mask& running, at::Tensor& of_x, at::Tensor& of_w,
                  variable_list& result) const {
     const at::Tensor v = detail::select_rows(running, mixing * of_x, at::zeros_like(of_x));
     evaluation->expect_same_captures(f_at_w);
@@ -124,7 +123,7 @@ struct SavedReversible : detail::Saved {
     Drift drift(tolerance.norm, steps.size());
     variable_list result(node->num_outputs());
     for (std::int64_t k = step_count() - 1; k >= 0; --k) {
-      const Marks running = running_at(k);
+      const Mask running = running_at(k);
       const Tape of_y(f, pair.y, input);
       pair.z = create_graph ? path[k].z : detail::unmix(pair.z, of_y.value(), mixing, running);
       pull_back(of_y, running, gradient.z, gradient.y, result);
@@ -184,7 +183,7 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   {
     const at::NoGradGuard no_grad;
     saved->last = detail::iterate(*solver, problem.f, problem.z0.detach(), problem.monitor,
-                                  [&](const Marks& running, const CoupledPair& pair) {
+                                  [&](const Mask& running, const CoupledPair& pair) {
                                     for (std::size_t b = 0; b < running.size(); ++b) {
                                       saved->steps[b] += running[b];
                                     }

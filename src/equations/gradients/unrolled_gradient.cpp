@@ -24,24 +24,17 @@ const Picard& picard_of(const FixedPointProblem& problem, const char* rule) {
 }
 
 /// One damped step, recorded, for the samples that are running; the others stay where they are.
-at::Tensor step(const at::Tensor& z, const at::Tensor& fz, double damping,
-                const std::vector<std::uint8_t>& running, bool all_running) {
+at::Tensor step(const at::Tensor& z, const at::Tensor& fz, double damping, const Mask& running,
+                bool all_running) {
   const at::Tensor next = damping == 1.0 ? fz : z + damping * (fz - z);
   return all_running ? next : detail::select_rows(running, next, z);
 }
 
 /// Which samples took each step of a segment, so that the segment can be computed again without a monitor.
 struct Trail {
-  std::vector<std::vector<std::uint8_t>> running;
+  std::vector<Mask> running;
   bool complete = false;
 };
-
-bool all(const std::vector<std::uint8_t>& marks) {
-  for (const std::uint8_t mark : marks) {
-    if (!mark) return false;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -85,7 +78,7 @@ at::Tensor CheckpointedGradient::differentiate(FixedPointProblem& problem) const
                          first = Map(first_run)](const at::Tensor& start) {
       if (!trail->complete) return first(start);
       at::Tensor x = start;
-      for (const auto& running : trail->running) x = step(x, f(x), damping, running, all(running));
+      for (const auto& running : trail->running) x = step(x, f(x), damping, running, running.all());
       return x;
     };
     z = recompute(segment, z);

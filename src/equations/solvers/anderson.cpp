@@ -269,7 +269,7 @@ class History {
     }
     for (std::int64_t first = 0; first < batch_; first += weights_.lanes()) weights_.solve(first);
     std::vector<double> weights(batch_ * memory_, 0.0);
-    std::vector<std::uint8_t> mixed(batch_, 0);
+    Mask mixed(batch_, 0);
     for (std::int64_t b = 0; b < batch_; ++b) {
       mixed[b] = monitor.running(b) && weights_.get(b, &weights[b * memory_]);
     }

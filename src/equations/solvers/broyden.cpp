@@ -21,7 +21,7 @@ namespace {
 class Setbacks {
  public:
   /// The running samples begin at their starts. Their first `trusted` steps may take the residual anywhere.
-  Setbacks(const std::vector<std::uint8_t>& running, std::int64_t trusted)
+  Setbacks(const Mask& running, std::int64_t trusted)
       : trusted_(running.size(), trusted),
         count_(running.size(), 0),
         failed_(running),
@@ -29,7 +29,7 @@ class Setbacks {
         improved_(running),
         lengths_(running.size(), 1.0) {}
 
-  void judge(const RowNorms& trial, const RowNorms& best, const std::vector<std::uint8_t>& running) {
+  void judge(const RowNorms& trial, const RowNorms& best, const Mask& running) {
     // Where the updates span many steps the residual grows on the way to superlinear convergence, by more
     // than ten times on some contractions. A sample that had to go back is not trusted like that again until
     // it has improved.
@@ -47,18 +47,18 @@ class Setbacks {
       lengths_[b] = std::ldexp(1.0, -count_[b]);
     }
   }
-  const std::vector<std::uint8_t>& failed() const { return failed_; }
+  const Mask& failed() const { return failed_; }
   /// Of the failed, those whose residual is not even finite.
-  const std::vector<std::uint8_t>& overflowed() const { return overflowed_; }
-  const std::vector<std::uint8_t>& improved() const { return improved_; }
-  bool any() const { return std::ranges::count(failed_, 1) > 0; }
+  const Mask& overflowed() const { return overflowed_; }
+  const Mask& improved() const { return improved_; }
+  bool any() const { return failed_.any(); }
   /// The part of the step that each sample takes next.
   const std::vector<double>& lengths() const { return lengths_; }
 
  private:
   std::vector<std::int64_t> trusted_;
   std::vector<int> count_;
-  std::vector<std::uint8_t> failed_, overflowed_, improved_;
+  Mask failed_, overflowed_, improved_;
   std::vector<double> lengths_;
 };
 
@@ -108,7 +108,7 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
   detail::BroydenUpdates inverse(z, memory, f.equation());
   if (from_jacobian) {
     if (!first) first.emplace(f, z0);
-    inverse.set_start(std::vector<std::uint8_t>(z.size(0), 1), detail::inverse_jacobian(*first));
+    inverse.set_start(Mask(z.size(0), 1), detail::inverse_jacobian(*first));
     first.reset();
   }
   while (true) {

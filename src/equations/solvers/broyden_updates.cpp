@@ -154,7 +154,7 @@ BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equa
   if (rows_) dots_.resize(memory_);
 }
 
-void BroydenUpdates::set_start(const std::vector<std::uint8_t>& mark, const at::Tensor& inverse) {
+void BroydenUpdates::set_start(const Mask& mark, const at::Tensor& inverse) {
   if (start_.defined()) {
     copy_rows(mark, inverse.contiguous(), start_);
   } else {
@@ -200,7 +200,7 @@ void BroydenUpdates::step_rows(const at::Tensor& z, const at::Tensor& fz, const 
 
 at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best,
                                       const Marks& marks, const std::vector<double>& lengths) {
-  std::vector<std::uint8_t> updates(batch_);
+  Mask updates(batch_);
   for (std::int64_t b = 0; b < batch_; ++b) updates[b] = marks.running[b] && !marks.begins[b];
   const auto part = [&](Work which) { return work_.select(1, which); };
   drop_full(updates);
@@ -219,7 +219,7 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
   part(kBestResidual).copy_(select_rows(marks.better, r, part(kBestResidual)));
   part(kResidual).copy_(select_rows(marks.returns, part(kBestResidual), r));
   at::Tensor p = at::where(usable, q + u * by_q, q);
-  if (std::ranges::count(marks.returns, 1) > 0) {
+  if (marks.returns.any()) {
     const at::Tensor back = part(kBestResidual);
     p = select_rows(marks.returns, times(start_times(back, false), u_, v_, back), p);
   }
@@ -232,19 +232,18 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
 }
 
 // Those that have no room for the next update begin again at H₀, and p follows.
-void BroydenUpdates::drop_full(const std::vector<std::uint8_t>& updates) {
-  std::vector<std::uint8_t> full(batch_);
+void BroydenUpdates::drop_full(const Mask& updates) {
+  Mask full(batch_);
   for (std::int64_t b = 0; b < batch_; ++b) {
     full[b] = updates[b] && used_[b] == memory_;
     if (full[b]) used_[b] = 0;
   }
-  if (std::ranges::count(full, 1) == 0) return;
+  if (!full.any()) return;
   at::Tensor p = work_.select(1, kBefore);
   p.copy_(select_rows(full, start_times(work_.select(1, kResidual), false), p));
 }
 
-void BroydenUpdates::append(const std::vector<std::uint8_t>& updates, const at::Tensor& u,
-                            const at::Tensor& v) {
+void BroydenUpdates::append(const Mask& updates, const at::Tensor& u, const at::Tensor& v) {
   const at::Tensor slots = at::tensor(used_, at::kLong).to(u.device()).view({batch_, 1, 1});
   const at::Tensor mask = at::arange(memory_, slots.options()).view({1, memory_, 1}) == slots;
   const at::Tensor chosen = mask & to_mask(updates, u_);

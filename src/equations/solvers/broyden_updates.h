@@ -19,16 +19,16 @@ class BroydenUpdates {
   /// best iterate, and which of these drop their updates and begin again at H₀. A sample may be better and go
   /// back.
   struct Marks {
-    const std::vector<std::uint8_t>& running;
-    const std::vector<std::uint8_t>& better;
-    const std::vector<std::uint8_t>& returns;
-    const std::vector<std::uint8_t>& begins;
+    const Mask& running;
+    const Mask& better;
+    const Mask& returns;
+    const Mask& begins;
   };
 
   BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equation equation);
 
   /// H₀ of the marked samples, `[B, N, N]`; the identity until it is set.
-  void set_start(const std::vector<std::uint8_t>& mark, const at::Tensor& inverse);
+  void set_start(const Mask& mark, const at::Tensor& inverse);
 
   /// The next iterates from z and fz = f(z): takes in the good update, after which H (r_before − r) = step,
   /// and goes H r times the sample's length further, from `best` for samples that go back. Samples that are
@@ -52,8 +52,8 @@ class BroydenUpdates {
   void transposed_rows(const at::Tensor& x, at::Tensor& out) const;
   at::Tensor step_batch(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
                         const std::vector<double>& lengths);
-  void drop_full(const std::vector<std::uint8_t>& updates);
-  void append(const std::vector<std::uint8_t>& updates, const at::Tensor& u, const at::Tensor& v);
+  void drop_full(const Mask& updates);
+  void append(const Mask& updates, const at::Tensor& u, const at::Tensor& v);
   at::Tensor start_times(const at::Tensor& x, bool transposed) const;
   at::Tensor times(const at::Tensor& first, const at::Tensor& left, const at::Tensor& right,
                    const at::Tensor& x) const;

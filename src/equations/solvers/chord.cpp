@@ -28,7 +28,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
   }
   detail::Standing here(flat, norms);
   at::Tensor inverse = detail::inverse_jacobian(start);
-  std::vector<std::uint8_t> fresh(batch, 1);  // the Jacobian is that at z
+  Mask fresh(batch, 1);  // the Jacobian is that at z
   std::vector<double> length(batch, 1.0);
   while (true) {
     const at::Tensor newton = at::bmm(inverse, detail::widened(r).unsqueeze(2)).squeeze(2);
@@ -36,8 +36,8 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
     const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + step, here.z());
     const at::Tensor trial_r = f.residual(trial.view(shape)).view(flat.sizes());
     monitor.norms(trial, trial_r, norms);
-    std::vector<std::uint8_t> accepted(batch);
-    std::vector<std::uint8_t> refresh(batch);
+    Mask accepted(batch);
+    Mask refresh(batch);
     for (std::int64_t b = 0; b < batch; ++b) {
       if (!monitor.running(b)) continue;
       const double ratio = norms.residual[b] / here.norms().residual[b];
@@ -49,7 +49,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
     here.move(accepted, trial, norms);
     r = detail::select_rows(accepted, trial_r, r);
     if (!monitor.update(here.z().view(shape), here.norms())) break;
-    if (std::ranges::count(refresh, 1) > 0) {
+    if (refresh.any()) {
       detail::renew_inverse(Linearization(f, here.z().view(shape)), refresh, inverse);
     }
   }

@@ -37,8 +37,7 @@ at::Tensor scale_of(const at::Tensor& matrix, const at::Tensor& before) {
 at::Tensor length_of(const at::Tensor& rows) { return rows.square().sum(1, true).sqrt(); }
 
 // The point of the dogleg path at distance `radius` (or its end, if that is nearer), in unscaled variables.
-at::Tensor dogleg_step(const Model& model, const at::Tensor& radius,
-                       const std::vector<std::uint8_t>& running) {
+at::Tensor dogleg_step(const Model& model, const at::Tensor& radius, const Mask& running) {
   const at::Tensor scaled = model.matrix / model.scale.unsqueeze(1);
   const at::Tensor newton = detail::solve_or_least_squares(scaled, model.residual, running);
   const at::Tensor gradient = at::bmm(scaled.transpose(1, 2), model.residual.unsqueeze(2)).squeeze(2);
@@ -72,10 +71,9 @@ class Regions {
   }
 
   const std::vector<double>& radius() const { return radius_; }
-  const std::vector<std::uint8_t>& accepted() const { return accepted_; }
+  const Mask& accepted() const { return accepted_; }
 
-  void judge(const Model& model, const at::Tensor& d, const at::Tensor& trial_residual,
-             const std::vector<std::uint8_t>& running) {
+  void judge(const Model& model, const at::Tensor& d, const at::Tensor& trial_residual, const Mask& running) {
     const std::vector<double> lengths =
         detail::to_host(at::stack({length_of(model.scale * d), length_of(model.residual),
                                    length_of(model.predict(d)), length_of(trial_residual)}));
@@ -107,7 +105,7 @@ class Regions {
   }
 
   std::vector<double> radius_;
-  std::vector<std::uint8_t> accepted_;
+  Mask accepted_;
   bool first_ = true;
 };
 
@@ -137,11 +135,11 @@ void Dogleg::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) 
     const Linearization there(f, trial.view(z0.sizes()));
     const at::Tensor trial_residual = detail::widened(there.residual().reshape(flat.sizes()));
     regions.judge(model, d, trial_residual / unit, monitor.running());
-    const std::vector<std::uint8_t>& accepted = regions.accepted();
+    const Mask& accepted = regions.accepted();
     monitor.norms(trial, trial_residual, norms);
     here.move(accepted, trial, norms);
     if (!monitor.update(here.z().view(z0.sizes()), here.norms())) return;
-    if (std::ranges::count(accepted, 1) == 0) continue;
+    if (!accepted.any()) continue;
     const at::Tensor matrix_there =
         detail::select_rows(accepted, detail::widened(there.dense()) / unit.unsqueeze(2), model.matrix);
     model = {detail::select_rows(accepted, trial_residual / unit, model.residual), matrix_there,

@@ -12,8 +12,7 @@ at::Tensor detail::inverse_jacobian(const Linearization& here) {
   return inverse_or_pseudoinverse(here.dense(), here.residual());
 }
 
-void detail::renew_inverse(const Linearization& here, const std::vector<std::uint8_t>& marked,
-                           at::Tensor& inverse) {
+void detail::renew_inverse(const Linearization& here, const Mask& marked, at::Tensor& inverse) {
   const at::Tensor rows = to_mask(marked, inverse).flatten().nonzero().flatten();
   inverse.index_copy_(
       0, rows,

@@ -12,7 +12,7 @@ namespace stillpoint::detail {
 at::Tensor inverse_jacobian(const Linearization& here);
 
 /// Replaces the inverses of the marked samples by those at `here`.
-void renew_inverse(const Linearization& here, const std::vector<std::uint8_t>& marked, at::Tensor& inverse);
+void renew_inverse(const Linearization& here, const Mask& marked, at::Tensor& inverse);
 
 /// Leaves an inverse of A, `[B, N, N]`, with the monitor.
 void leave_inverse(Monitor& monitor, const at::Tensor& inverse);

@@ -31,7 +31,7 @@ void PseudoTransient::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& 
     const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + d, here.z());
     const Linearization there(f, trial);
     monitor.norms(trial, there.residual(), norms);
-    std::vector<std::uint8_t> usable(batch);
+    Mask usable(batch);
     for (std::int64_t b = 0; b < batch; ++b) {
       if (!monitor.running(b)) continue;
       // The shifted matrix may be singular by a chance of δ, and the step zero.

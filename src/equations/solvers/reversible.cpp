@@ -12,24 +12,24 @@
 namespace stillpoint {
 namespace {
 
-at::Tensor selected(const detail::Marks& running, const at::Tensor& moved, const at::Tensor& stayed) {
-  const bool all = std::ranges::count(running, 0) == 0;
+at::Tensor selected(const Mask& running, const at::Tensor& moved, const at::Tensor& stayed) {
+  const bool all = running.all();
   return all ? moved : detail::select_rows(running, moved, stayed);
 }
 
 }  // namespace
 
-at::Tensor detail::mix(const at::Tensor& x, const at::Tensor& fx, double mixing, const Marks& running) {
+at::Tensor detail::mix(const at::Tensor& x, const at::Tensor& fx, double mixing, const Mask& running) {
   return selected(running, at::add(x, fx - x, mixing), x);
 }
 
-at::Tensor detail::unmix(const at::Tensor& mixed, const at::Tensor& fx, double mixing, const Marks& running) {
+at::Tensor detail::unmix(const at::Tensor& mixed, const at::Tensor& fx, double mixing, const Mask& running) {
   return selected(running, at::sub(mixed, fx, mixing) / (1.0 - mixing), mixed);
 }
 
 detail::CoupledPair detail::iterate(const Reversible& solver, const CheckedMap& f, const at::Tensor& z0,
                                     Monitor& monitor,
-                                    const std::function<void(const Marks&, const CoupledPair&)>& taken) {
+                                    const std::function<void(const Mask&, const CoupledPair&)>& taken) {
   const double mixing = solver.mixing;
   TORCH_CHECK(mixing > 0.0 && mixing < 1.0, "Reversible.mixing: expected a number in (0, 1), got ", mixing);
   const at::ScalarType dtype = z0.scalar_type();
@@ -45,7 +45,7 @@ detail::CoupledPair detail::iterate(const Reversible& solver, const CheckedMap& 
 }
 
 void Reversible::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
-  detail::iterate(*this, f, z0, monitor, [](const detail::Marks&, const detail::CoupledPair&) {});
+  detail::iterate(*this, f, z0, monitor, [](const Mask&, const detail::CoupledPair&) {});
 }
 
 }  // namespace stillpoint

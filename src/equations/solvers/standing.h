@@ -24,7 +24,7 @@ class Standing {
   const RowNorms& norms() const { return norms_; }
 
   /// Moves the marked samples to the trial points.
-  void move(const std::vector<std::uint8_t>& mark, const at::Tensor& trial, const RowNorms& trial_norms) {
+  void move(const Mask& mark, const at::Tensor& trial, const RowNorms& trial_norms) {
     constexpr std::int64_t patience = 20;
     for (std::size_t b = 0; b < mark.size(); ++b) {
       if (mark[b]) {

@@ -10,8 +10,7 @@ namespace stillpoint::detail {
 namespace {
 
 // Marks the samples whose residual has decreased enough for a step of this length; true if all are marked.
-bool settle(const RowNorms& trial, const RowNorms& before, double length,
-            std::vector<std::uint8_t>& settled) {
+bool settle(const RowNorms& trial, const RowNorms& before, double length, Mask& settled) {
   constexpr double armijo = 1e-4;
   bool all = true;
   for (std::size_t b = 0; b < settled.size(); ++b) {
@@ -31,7 +30,7 @@ LinearizedPoint::LinearizedPoint(const CheckedMap& f, const at::Tensor& start, c
 void search_step(const CheckedMap& f, const Monitor& monitor, const std::vector<at::Tensor>& candidates,
                  std::int64_t max_halvings, LinearizedPoint& point) {
   const auto last = static_cast<std::int64_t>(candidates.size()) - 1 + max_halvings;
-  std::vector<std::uint8_t> settled(monitor.running().size());
+  Mask settled(monitor.running().size());
   for (std::size_t b = 0; b < settled.size(); ++b) settled[b] = monitor.running()[b] == 0;
   at::Tensor step = candidates.front();
   double length = 1.0;

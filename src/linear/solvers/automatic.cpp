@@ -49,7 +49,7 @@ class Forecast {
 bool mixes_samples(const LinearOperator& a, const at::Tensor& like, Stats& stats) {
   const at::Tensor numbers = at::arange(1, like.numel() + 1, like.options()).cos().view(like.sizes());
   for (const std::uint8_t parity : {0, 1}) {
-    std::vector<std::uint8_t> chosen(like.size(0));
+    Mask chosen(like.size(0));
     for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = i % 2 == parity;
     const at::Tensor zero = at::zeros_like(numbers);
     const at::Tensor product = a.product(detail::select_rows(chosen, numbers, zero));

@@ -50,15 +50,14 @@ class KrylovBases {
     at::Tensor first = vector(0);
     first.copy_(r * detail::to_column(inverse, r));
     // 0 · NaN is NaN: rows without a length are set, not scaled.
-    std::vector<std::uint8_t> empty(batch_);
+    Mask empty(batch_);
     for (std::int64_t b = 0; b < batch_; ++b) empty[b] = inverse[b] == 0.0;
     detail::copy_rows(empty, at::zeros_like(first), first);
   }
 
   /// Makes w orthogonal to vectors 0 … k and, normalized, vector k + 1. The coefficients of sample b, with
   /// the norm last, go to h[b · stride …]. Samples that are not running may get anything finite.
-  void append(const at::Tensor& w, std::int64_t k, const std::vector<std::uint8_t>& running, double* h,
-              std::int64_t stride) {
+  void append(const at::Tensor& w, std::int64_t k, const Mask& running, double* h, std::int64_t stride) {
     append_as_it_is(w, k, running, h, stride);
     const std::vector<double> unit = units_where_doubtful(w, k, running, h, stride);
     if (unit.empty()) return;
@@ -85,8 +84,8 @@ class KrylovBases {
     return std::min(kBlock, size - static_cast<std::int64_t>(i) * kBlock);
   }
 
-  void append_as_it_is(const at::Tensor& w, std::int64_t k, const std::vector<std::uint8_t>& running,
-                       double* h, std::int64_t stride) {
+  void append_as_it_is(const at::Tensor& w, std::int64_t k, const Mask& running, double* h,
+                       std::int64_t stride) {
     at::Tensor next = vector(k + 1).copy_(w).view({batch_, width_});
     if (detail::has_row_kernels(next)) {
       AT_DISPATCH_FLOATING_TYPES(next.scalar_type(), "gmres",
@@ -98,10 +97,9 @@ class KrylovBases {
 
   /// The sizes of those products whose squares have overflowed or underflowed in the column, 1 for others;
   /// none where there are none.
-  std::vector<double> units_where_doubtful(const at::Tensor& w, std::int64_t k,
-                                           const std::vector<std::uint8_t>& running, const double* h,
-                                           std::int64_t stride) const {
-    std::vector<std::uint8_t> doubtful(batch_);
+  std::vector<double> units_where_doubtful(const at::Tensor& w, std::int64_t k, const Mask& running,
+                                           const double* h, std::int64_t stride) const {
+    Mask doubtful(batch_);
     for (std::int64_t b = 0; b < batch_; ++b) {
       const double* column = h + b * stride;
       const double square = std::inner_product(column, column + k + 2, column, 0.0);
@@ -109,7 +107,7 @@ class KrylovBases {
                                                        : detail::is_safe_square<float>(square, width_);
       doubtful[b] = running[b] && !safe;
     }
-    if (std::ranges::count(doubtful, 1) == 0) return {};
+    if (!doubtful.any()) return {};
     std::vector<double> sizes = detail::row_norms(w, Norm::Maximum);
     for (std::int64_t b = 0; b < batch_; ++b) {
       if (!doubtful[b]) sizes[b] = 1.0;
@@ -118,8 +116,8 @@ class KrylovBases {
   }
 
   template <class T>
-  void append_rows(const at::Tensor& next, std::int64_t k, const std::vector<std::uint8_t>& running,
-                   double* h, std::int64_t stride) {
+  void append_rows(const at::Tensor& next, std::int64_t k, const Mask& running, double* h,
+                   std::int64_t stride) {
     const auto& kernels = detail::row_kernels<T>();
     for (std::int64_t b = 0; b < batch_; ++b) {
       T* w = next.data_ptr<T>() + b * width_;
@@ -244,8 +242,7 @@ class Hessenberg {
 
 // One cycle of the running samples from x with the residual r: at most `limit` products. Where it leads to.
 at::Tensor cycle(const LinearOperator& a, KrylovBases& bases, const at::Tensor& x, const at::Tensor& r,
-                 const std::vector<double>& target, std::vector<std::uint8_t> running, std::int64_t limit,
-                 Stats& stats) {
+                 const std::vector<double>& target, Mask running, std::int64_t limit, Stats& stats) {
   const std::int64_t batch = x.size(0);
   const std::int64_t stride = limit + 1;
   // The residual is brought near to 1, so that no coefficient is too large for the dtype.
@@ -261,7 +258,7 @@ at::Tensor cycle(const LinearOperator& a, KrylovBases& bases, const at::Tensor& 
   bases.start(scaled, length);
   std::vector<double> h(batch * stride);
   std::int64_t products = 0;
-  while (products < limit && std::ranges::count(running, 1) > 0) {
+  while (products < limit && running.any()) {
     const std::int64_t k = products++;
     bases.append(a.mv(bases.vector(k)), k, running, h.data(), stride);
     for (std::int64_t b = 0; b < batch; ++b) {
@@ -313,7 +310,7 @@ class Patience {
     }
   }
 
-  std::vector<std::uint8_t> others(std::vector<std::uint8_t> running) const {
+  Mask others(Mask running) const {
     for (std::size_t b = 0; b < running.size(); ++b) running[b] = running[b] && !stuck_[b];
     return running;
   }
@@ -331,7 +328,7 @@ class Patience {
   std::vector<double> best_;      // residual so far
   std::vector<double> mark_;      // the best when the window began
   std::vector<std::int64_t> marked_at_;
-  std::vector<std::uint8_t> stuck_;
+  Mask stuck_;
 };
 
 }  // namespace
@@ -364,8 +361,8 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
   Patience patience(max_iterations, size, norms.residual, rounding_of(norms.scale, b.scalar_type()));
   std::int64_t done = 0;
   while (monitor.update(x, norms) && done < max_iterations) {
-    const std::vector<std::uint8_t> going_on = patience.others(monitor.running());
-    if (std::ranges::count(going_on, 1) == 0) break;
+    const Mask going_on = patience.others(monitor.running());
+    if (!going_on.any()) break;
     const std::int64_t before = stats.evaluations;
     x = cycle(a, bases, x, r, target, going_on, std::min(size, max_iterations - done), stats);
     done += stats.evaluations - before;
