@@ -9,7 +9,7 @@ int main() {
   const auto a = torch::ones({1}, torch::dtype(torch::kDouble).requires_grad(true));
   const auto f = [&](const torch::Tensor& z) { return a * torch::cos(z); };
 
-  // Nobody says that f reads a: it is found in what f computes.
+  // Nobody has to say that f reads a: it is found in what f computes.
   const auto [z, stats] = stillpoint::fixed_point(f, torch::zeros({1}, torch::kDouble));
   z.backward();
 

@@ -1,5 +1,5 @@
-// A hand-made Jacobian product for speed. The layer is f(z) = tanh(x + z W), so Jᵀu = (u (1 − z²)) Wᵀ, and at
-// the solution f(z) = z: what the recorded product works out from a graph is two tensor operations.
+// A hand-made Jacobian product, for speed. The layer is f(z) = tanh(x + z W), so Jᵀu = (u (1 − z²)) Wᵀ at the
+// solution, where f(z) = z. That is two tensor operations; the recorded product goes through a graph.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>

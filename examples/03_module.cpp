@@ -1,5 +1,5 @@
-// The layer as a LibTorch module: points in a disk are told from those in the ring around it by a network
-// with one implicit layer, which is trained, saved and loaded.
+// The layer as a LibTorch module. A network with one implicit layer learns to tell points in a disk from
+// points outside it. It is trained, saved and loaded like any other module.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>
@@ -10,8 +10,8 @@
 namespace sp = stillpoint;
 using torch::Tensor;
 
-/// tanh(z W + x), where W is scaled to a norm of at most 0.9: a contraction, whatever training does to the
-/// weight, so that there is one fixed point.
+/// tanh(z W + x), where W is scaled to a norm of at most 0.9. So it is a contraction with exactly one fixed
+/// point, whatever training does to the weight.
 struct CellImpl : torch::nn::Cloneable<CellImpl> {
   explicit CellImpl(std::int64_t size) : width(size) { CellImpl::reset(); }
   void reset() override { weight = register_parameter("weight", 0.1 * torch::randn({width, width})); }

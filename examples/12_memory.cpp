@@ -1,4 +1,4 @@
-// The same layer unrolled and implicit: the peak memory of a training step, by the number of iterations.
+// The peak memory of a training step, for more and more iterations. Unrolled it grows; implicit it does not.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>

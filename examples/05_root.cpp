@@ -1,5 +1,5 @@
-// A root and its sensitivities: Kepler's equation E − e sin E = M for a batch of mean anomalies, and how the
-// eccentric anomaly moves with e, against the formula dE/de = sin E / (1 − e cos E).
+// A root and its sensitivity: Kepler's equation E − e sin E = M for a batch of mean anomalies. How the
+// eccentric anomaly E moves with e is compared with the formula dE/de = sin E / (1 − e cos E).
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>

@@ -1,6 +1,6 @@
-// A solver, a gradient rule and a linear solver of the user's own: types with the right member function,
-// passed where the library's would be. The map acts on each number by itself, z = a cos z, which all three
-// make use of.
+// A solver, a gradient rule and a linear solver of your own. Each is a type with the right member function,
+// passed in place of one of the library's. The map z = a cos z acts on each number by itself, and all three
+// make use of that.
 
 #include <stillpoint/stillpoint.h>
 #include <torch/torch.h>
@@ -10,7 +10,7 @@
 namespace sp = stillpoint;
 using torch::Tensor;
 
-/// Aitken's extrapolation, for each number by itself: two evaluations an iteration.
+/// Aitken's extrapolation, for each number by itself: two evaluations per iteration.
 struct Aitken {
   static constexpr const char* name = "Aitken";
 
@@ -28,8 +28,8 @@ struct Aitken {
   }
 };
 
-/// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only, as
-/// the slope is taken for a constant.
+/// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only,
+/// because the slope is taken for a constant.
 struct DiagonalGradient {
   Tensor differentiate(sp::FixedPointProblem& problem) const {
     const auto z = problem.solve();
