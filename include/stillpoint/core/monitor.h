@@ -18,97 +18,99 @@
 
 namespace stillpoint {
 
-/// One number a sample for the residual and for the scale that the relative tolerance multiplies.
+/// Per sample, the norm of the residual and the scale that the relative tolerance multiplies.
 struct RowNorms {
   std::vector<double> residual;
   std::vector<double> scale;
 };
 
-/// The norms of `fz − z` and of `z` for each sample of two contiguous tensors `[B, …]`. One pass on CPU.
+/// The norms of `fz − z` and of `z` for each sample of two contiguous tensors `[B, …]`. One pass on the CPU.
 void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNorms& norms);
 
-/// What an observer sees of a solve. Valid during the call; `z`, a tensor, may be kept and must not be
-/// written to.
+/// What an observer sees of a solve. Valid during the call. You may keep the tensor `z`, but must not write
+/// to it.
 struct Iterate {
   std::int64_t step;    ///< 0 at the starting point
-  const at::Tensor& z;  ///< `[B, …]` without gradients; of finished samples what will come back for them
-  const std::vector<double>& residual;  ///< of each sample at z, in the norm of the tolerance
+  const at::Tensor& z;  ///< `[B, …]`, no gradients; a finished sample shows what will come back for it
+  const std::vector<double>& residual;  ///< per sample, at z, in the norm of the tolerance
   const Mask& running;                  ///< 1 for a sample that goes on from here, else 0
 };
 
-/// Called at each iterate of a solve, with gradients off. The state of several tensors is packed into `[B,
-/// N]`: `Packing(z0).unpack(iterate.z)`. What it throws ends the solve and passes through.
+/// Called at each iterate of a solve, with gradients off. A state of several tensors arrives packed as `[B,
+/// N]`: use `Packing(z0).unpack(iterate.z)`. An exception ends the solve and passes through.
 using Observer = std::function<void(const Iterate&)>;
 
 /// Watches an iteration: which samples have converged, and the best iterate of each.
 ///
-/// A sample is frozen when it converges: what comes back for it is the iterate that converged, whatever the
-/// others do afterwards, so its value does not depend on its neighbors. A sample whose residual is not finite
-/// twice in a row has failed. `update` costs O(B), and copies rows only when samples part ways.
+/// A sample is frozen when it converges. The iterate that converged is what comes back, whatever the others
+/// do afterwards, so its value does not depend on its neighbors. A sample whose residual is not finite twice
+/// in a row has failed. `update` costs O(B), and copies rows only if samples end at different iterates.
 class Monitor {
  public:
   /// `tolerance` must be resolved; `max_iterations` ≥ 0 is the number of steps allowed.
   Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch);
 
-  /// Takes in the next iterate, `[B, …]` contiguous and not written to afterwards, and f(z). True while some
-  /// sample needs another step.
+  /// Takes the next iterate, `[B, …]`, contiguous and not written to afterwards, and f(z). Returns true while
+  /// some sample needs another step.
   bool update(at::Tensor z, const at::Tensor& fz);
-  /// The same for who has the norms at hand.
+  /// The same, if you already have the norms.
   bool update(at::Tensor z, const RowNorms& norms);
-  /// The norms for `update` from the residual itself, f(z) − z or what else has to vanish at `z`.
+  /// Computes the norms for `update` from the residual itself: f(z) − z, or whatever has to vanish at `z`.
   void norms(const at::Tensor& z, const at::Tensor& residual, RowNorms& norms) const;
 
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
   bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }
   const Mask& running() const { return running_; }
   const Tolerance& tolerance() const { return tolerance_; }
-  std::int64_t steps() const { return steps_; }  ///< updates so far, less one
+  std::int64_t steps() const { return steps_; }  ///< updates so far, minus one
 
-  /// From now on a sample is given up as stalled if its best residual has not fallen by one per cent in the
+  /// From now on, gives up a sample as stalled if its best residual has not fallen by one per cent in the
   /// last `window` steps; 0: never.
   void give_up_stalled(std::int64_t window);
-  /// From now on a sample that makes slow progress is parked, as if it had finished: one whose best residual
-  /// has not halved in the last `window` steps, or whose residual is not finite. One that is never resumed is
-  /// reported as stalled.
+  /// From now on, parks a sample that makes slow progress, as if it had finished: one whose best residual has
+  /// not halved in the last `window` steps, or whose residual is not finite. A sample that is never resumed
+  /// is reported as stalled.
   void park_stalled(std::int64_t window);
-  /// Ends that, and has the parked samples run again, if there are steps left; how many those are. Another
-  /// method can take them on from `best()`.
+  /// Stops parking, and lets the parked samples run again if there are steps left. Returns how many do.
+  /// Another method can take them on from `best()`.
   std::int64_t resume();
-  /// Has `update` return false once so many seconds have passed from now; a billion and more are no limit.
+  /// Makes `update` return false once this many seconds have passed from now. A billion or more means no
+  /// limit.
   void limit_time(double seconds);
-  /// Has samples judged by this from now on.
+  /// Judges samples by this criterion from now on.
   void judge_by(Criterion criterion) { criterion_ = criterion; }
-  /// Has residuals compared in the unit of z, as a root needs it. Not beside `Criterion::Step`.
+  /// Compares residuals in the unit of z, as a root needs it. Cannot be combined with `Criterion::Step`.
   void compare_in_unit_of_z(Slopes::Measure measure);
-  /// What the residual of a sample may be where its iterate has the norm `scale`, as far as is known.
+  /// The largest residual accepted for a sample whose iterate has the norm `scale`, as far as is known.
   double allowed(std::size_t sample, double scale) const;
-  /// Has each update shown to `observer`, which may be empty. Costs a copy of rows an update once samples
-  /// have parted ways.
+  /// Shows each update to `observer`, which may be empty. Costs a copy of rows per update once samples have
+  /// ended at different iterates.
   void observe(Observer observer) { observer_ = std::move(observer); }
-  /// Tells the solver that somebody has use for an inverse of its Jacobian after the solve.
+  /// Tells the solver that an inverse of its Jacobian will be of use after the solve.
   void ask_for_inverse() { inverse_wanted_ = true; }
   bool inverse_wanted() const { return inverse_wanted_; }
-  /// For a solver that is asked for it and has an approximation H of the inverse of A = −∂r/∂z, with r the
-  /// residual: u ↦ Hᵀu for tensors shaped like z, each sample with its own H, near where that sample ended.
-  /// Called before the solver returns; what it captures lives until the backward pass.
+  /// Called by a solver that was asked for it and has an approximation H of the inverse of A = −∂r/∂z, where
+  /// r is the residual. The map is u ↦ Hᵀu for tensors shaped like z, each sample with its own H, near where
+  /// that sample ended. Call it before the solver returns. What the map captures lives until the backward
+  /// pass.
   void leave_inverse(Map transposed) { inverse_ = std::move(transposed); }
-  /// What was left; empty if nothing was.
+  /// The inverse that was left; empty if none was.
   const Map& inverse() const { return inverse_; }
-  /// Has the report call the method this.
+  /// Sets the name of the method in the report.
   void describe(std::string method) { method_ = std::move(method); }
 
-  /// For each sample the frozen or best iterate.
+  /// The frozen or best iterate of each sample.
   at::Tensor best() const;
-  /// Whether `best()` is made of several iterates, so that no evaluation has seen it as a whole.
+  /// Whether `best()` combines several iterates, so that no evaluation has seen it as a whole.
   bool parted() const { return finished_.defined(); }
-  /// Takes the norms of `best()` as a whole and has converged samples run again whose residual is more than
-  /// twice what it may be: samples of that map depend on each other. How many those are. They are reported as
-  /// inaccurate, unless a solver that starts from `best()` makes them converge.
+  /// Takes the norms of `best()` as a whole. Converged samples whose residual is more than twice what is
+  /// accepted run again: the samples of that map depend on each other. Returns how many do. They are reported
+  /// as inaccurate, unless a solver that starts from `best()` makes them converge.
   std::int64_t reopen(const RowNorms& whole);
-  /// Has the samples still running reported with their latest norms, for who returns the latest iterate, not
-  /// the best.
+  /// Reports the samples still running with their latest norms, for a caller that returns the latest iterate
+  /// instead of the best.
   void settle_for_latest();
-  /// Fills status, residual and iterations, and the method if it was described.
+  /// Fills in status, residual and iterations, and the method if it was described.
   void write(Stats& stats) const;
 
  private:

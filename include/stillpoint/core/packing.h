@@ -8,15 +8,16 @@
 
 namespace stillpoint {
 
-/// Turns a state of several tensors `[B, …]` into one tensor `[B, N]` and back. Both ways are differentiable.
+/// Turns a state of several tensors `[B, …]` into one tensor `[B, N]` and back. Both directions are
+/// differentiable.
 class Packing {
  public:
   /// Remembers the shapes of `like`: at least one tensor; all `[B, …]` with the same B, dtype and device.
   explicit Packing(const std::vector<at::Tensor>& like);
 
-  /// `[B, N]`, samples row by row; copies. Throws if a shape, dtype or device differs from `like`.
+  /// `[B, N]`, one sample per row; this copies. Throws if a shape, dtype or device differs from `like`.
   at::Tensor pack(const std::vector<at::Tensor>& state) const;
-  /// The tensors that `packed` holds, of the remembered shapes; views where strides allow it.
+  /// The tensors that `packed` holds, in the remembered shapes; views where strides allow it.
   std::vector<at::Tensor> unpack(const at::Tensor& packed) const;
   /// `f` as a map of packed states.
   Map pack(TupleMap f) const;

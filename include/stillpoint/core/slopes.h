@@ -10,30 +10,32 @@
 
 namespace stillpoint {
 
-/// What brings the residual of a root to the unit of z: of each sample the size of ∂g/∂z along its residual.
+/// Converts the residual of a root to the unit of z. The slope of a sample is the size of ∂g/∂z along its
+/// residual.
 ///
-/// To first order no root is nearer to z than ‖g‖ / slope, so a sample is solved when that is within the
-/// tolerance of z. The test does not change when g or z is measured in another unit, and no sample passes
-/// where ‖g‖ has a minimum that is not zero, since the slope vanishes there.
+/// To first order no root is nearer to z than ‖g‖ / slope. So a sample is solved when that is within the
+/// tolerance of z. The test does not change if g or z is measured in another unit. And no sample passes at a
+/// minimum of ‖g‖ that is not zero, because the slope vanishes there.
 ///
-/// A slope costs a recorded evaluation and a product. Where that passes a sample of at most 64 numbers, N
-/// products more hold Newton's step to the tolerance as well. Slopes are measured at the start, where the
-/// last one says that the sample may be solved, and, ever more rarely, where its residual falls slowly: so a
-/// solve that converges fast measures two or three.
+/// A slope costs a recorded evaluation and a product. If it passes a sample of at most 64 numbers, N more
+/// products hold Newton's step to the tolerance as well. Slopes are measured at the start, where the last one
+/// says that the sample may be solved, and, more and more rarely, while the residual falls slowly. So a solve
+/// that converges fast measures two or three.
 class Slopes {
  public:
-  /// Of each sample of z, `[B, …]`, the slope at z: a lower one is wanted only if that passes a sample, whose
-  /// residual has to come down to its entry of `target` times the slope.
+  /// The slope at z, for each sample of `[B, …]`. A lower one is wanted only if the slope passes a sample,
+  /// whose residual has to come down to its entry of `target` times the slope.
   using Measure = std::function<std::vector<double>(const at::Tensor& z, const std::vector<double>& target)>;
 
   Slopes(Measure measure, std::int64_t batch);
 
-  /// Measures at z if a running sample calls for it, or if `now` does. `residual` are the norms there,
-  /// `target` those that the residuals have to come down to for slopes of one.
+  /// Measures at z if a running sample needs it, or if `now` is set. `residual` has the norms there, and
+  /// `target` the norms that they would have to fall to if the slopes were one.
   void follow(const at::Tensor& z, const std::vector<double>& residual, const std::vector<double>& target,
               const Mask& running, bool now);
 
-  /// Whether the slopes are those at the z that was followed last. No sample is solved by an older one.
+  /// Whether the slopes are those at the z that was followed last. No older slope decides that a sample is
+  /// solved.
   bool fresh() const { return fresh_; }
   double operator[](std::size_t sample) const { return slope_[sample]; }
 

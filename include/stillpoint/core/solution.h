@@ -13,10 +13,10 @@ namespace stillpoint {
 enum class Status : std::uint8_t {
   Converged,      ///< its residual is within the tolerance
   MaxIterations,  ///< the iterations ran out; its best iterate is returned
-  NonFinite,      ///< its residual became NaN or infinite and stayed so; its best iterate is returned
-  Stalled,        ///< its best residual has stopped falling; its best iterate is returned
-  TimeLimit,      ///< the time allowed was over; its best iterate is returned
-  Inaccurate,     ///< the method ended, but its result does not satisfy the equation to the tolerance
+  NonFinite,      ///< its residual stayed NaN or infinite; its best iterate is returned
+  Stalled,        ///< its best residual stopped falling; its best iterate is returned
+  TimeLimit,      ///< the time ran out; its best iterate is returned
+  Inaccurate,     ///< the method ended, but its result misses the tolerance
 };
 
 /// "converged", "max iterations", "non-finite", "stalled", "time limit" or "inaccurate".
@@ -25,47 +25,49 @@ const char* to_string(Status status);
 /// What to do when a sample does not converge.
 enum class OnFailure : std::uint8_t {
   Warn,    ///< a LibTorch warning with the brief report
-  Throw,   ///< a c10::Error with the full report; from the backward pass it comes out of backward()
-  Ignore,  ///< nothing: the caller reads the status
+  Throw,   ///< a c10::Error with the full report; that of a backward solve comes out of backward()
+  Ignore,  ///< nothing; read the status yourself
 };
 
-/// What a solve did. The vectors have one entry a sample, on the host: reading them costs nothing.
+/// What a solve did. The vectors have one entry per sample. They are on the host, so reading them costs
+/// nothing.
 struct Stats {
   std::string method;
   std::vector<Status> status;
   std::vector<double> residual;  ///< of the iterate returned, in the norm of the tolerance
-  /// What that residual may be, where it is known: the tolerance for the scale of each sample. Empty for
+  /// The largest residual accepted, where it is known: the tolerance at the scale of each sample. Empty for
   /// linear systems.
   std::vector<double> allowed;
   std::vector<std::int64_t> iterations;  ///< steps taken from the starting point
-  /// Of the map (fixed points) or operator (linear systems) without the one evaluation that is recorded for
-  /// an implicit gradient. Where samples ended apart the last one looks at them as a whole.
+  /// Evaluations of the map, or products with the operator for linear systems. This leaves out the one
+  /// evaluation that is recorded for an implicit gradient. If samples ended at different iterates, it
+  /// includes a last evaluation of them all together.
   std::int64_t evaluations = 0;
-  /// The same counted in samples, of a map: less than evaluations · B where finished samples were left out.
+  /// The same counted per sample, for a map. Less than evaluations · B if finished samples were left out.
   std::int64_t sample_evaluations = 0;
   std::int64_t jacobian_products = 0;  ///< products vᵀJ or Jv
-  /// The latest backward pass through this solution; empty fields until there was one. Its own `backward`
-  /// is the backward pass of the backward pass, and so on. Null where the gradient rule solves no system. To
-  /// be read when no other thread runs one.
+  /// The latest backward pass through this solution; its fields are empty until there was one. Its own
+  /// `backward` is the backward pass of that backward pass, and so on. Null if the gradient rule solves no
+  /// system. Read it only while no other thread runs a backward pass.
   std::shared_ptr<Stats> backward;
 
-  bool converged() const;  ///< all samples did
+  bool converged() const;  ///< whether all samples did
   std::int64_t count(Status which) const;
   Mask where(Status which) const;  ///< marks the samples that ended so
   double max_residual() const;     ///< NaN if any is; 0 for an empty batch
   double mean_iterations() const;  ///< 0 for an empty batch
   std::string brief() const;       ///< one line
-  std::string full() const;        ///< a few lines, with the failed samples and what to try
+  std::string full() const;        ///< a few lines: also the failed samples, and what to try
 };
 
-/// A value that was solved for, and how that went: `auto [value, stats] = fixed_point(…)`.
+/// A solution and the report on how it was found: `auto [value, stats] = fixed_point(…)`.
 template <class Value>
 struct Solution {
   Value value;
   Stats stats;
 };
 
-/// Throws, warns or stays silent about the samples of `stats` that did not converge.
+/// Throws, warns or stays silent if samples of `stats` did not converge.
 void report_failure(const Stats& stats, OnFailure on_failure);
 
 }  // namespace stillpoint

@@ -7,34 +7,35 @@
 
 namespace stillpoint {
 
-/// How the size of a sample, a row of `width` numbers, is measured. Sums of squares that leave the range of
-/// the dtype are taken again in units of the largest number, so that finite samples have finite norms.
+/// How to measure the size of a sample, which is a row of `width` numbers. If a sum of squares leaves the
+/// range of the dtype, it is computed again in units of the largest number, so finite samples have finite
+/// norms.
 enum class Norm {
   Euclidean,       ///< sqrt(Σ x²)
   RootMeanSquare,  ///< sqrt(Σ x² / width): does not grow with the width
   Maximum,         ///< max |x|
 };
 
-/// What is held against the tolerance to tell whether a sample of a fixed point or root is solved.
+/// What is compared with the tolerance to decide whether a sample of a fixed point or root is solved.
 ///
-/// The step is the weaker test. Undamped Picard steps by the residual before, so its residual is at most ρ
-/// times the step where f contracts by ρ. No such bound holds for other methods: one that shortens its steps,
-/// or creeps, passes far from a solution. It suits equations whose residual has no meaning of its own, and
-/// comparisons with codes that stop by it.
+/// The step is the weaker test. Undamped Picard steps by the previous residual, so if f contracts by ρ, its
+/// residual is at most ρ times the step. No such bound holds for other methods: one that shortens its steps,
+/// or creeps, passes far from a solution. Use the step for equations whose residual has no meaning of its
+/// own, and to compare with codes that stop by it.
 enum class Criterion : std::uint8_t {
   Residual,  ///< ‖f(z) − z‖, or ‖g(z)‖
-  /// ‖z − z_before‖, the distance from the iterate before, relative to z, the later one. A start is never
-  /// solved by it and a sample that stayed where it was (a refused trial) is not either, unless the residual
-  /// is exactly zero. What is reported is still the residual of what comes back, so a solve evaluates its
-  /// last iterate, too. Memory for one state more.
+  /// ‖z − z_before‖, the distance from the previous iterate, relative to the later one. It never accepts the
+  /// start, nor a sample that stayed where it was (a rejected trial), unless the residual is exactly zero.
+  /// The report still has the residual of what comes back, so a solve evaluates its last iterate, too. Needs
+  /// memory for one more state.
   Step,
 };
 
-/// When a sample counts as solved: ‖residual‖ ≤ absolute + relative · ‖scale‖.
+/// When a sample is solved: ‖residual‖ ≤ absolute + relative · ‖scale‖.
 ///
-/// The scale is the iterate z for fixed points and roots, the right-hand side for linear systems. The
-/// residual of a root is first brought to the unit of z, see `Slopes`. Nothing that is not finite is ever
-/// solved. A field left empty takes the default of the state's dtype, which can be reached in that dtype:
+/// The scale is the iterate z for fixed points and roots, and the right-hand side for linear systems. The
+/// residual of a root is first converted to the unit of z, see `Slopes`. Nothing that is not finite is ever
+/// solved. An empty field takes the default of the state's dtype, which can be reached in that dtype:
 ///
 /// | dtype              | relative | absolute |
 /// |--------------------|----------|----------|
@@ -42,13 +43,13 @@ enum class Criterion : std::uint8_t {
 /// | float              | 1e-5     | 1e-6     |
 /// | half, bfloat16     | 1e-2     | 1e-3     |
 struct Tolerance {
-  std::optional<double> relative = {};  ///< ≥ 0, without unit
+  std::optional<double> relative = {};  ///< ≥ 0, no unit
   std::optional<double> absolute = {};  ///< ≥ 0, in units of the state
   Norm norm = Norm::Euclidean;
 
-  /// This tolerance with empty fields filled in for `dtype`. Throws if a field is negative or NaN.
+  /// This tolerance with its empty fields filled in for `dtype`. Throws if a field is negative or NaN.
   Tolerance resolved(c10::ScalarType dtype) const;
-  /// What the residual may be beside this scale. The tolerance must be resolved.
+  /// The largest residual accepted at this scale. The tolerance must be resolved.
   double allowed(double scale) const { return *absolute + *relative * scale; }
 };
 
