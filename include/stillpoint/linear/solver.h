@@ -13,21 +13,21 @@
 
 namespace stillpoint {
 
-/// A type that solves `A x = b` for each sample, from the start `x0` (undefined: zero), until
-/// ‖b − A x‖ ≤ absolute + relative · ‖b‖. The residual it reports is a true one, b − A x, not a recurrence's.
-/// Gradients are off when it is called. `tolerance` comes resolved.
+/// A type that solves `A x = b` for each sample until ‖b − A x‖ ≤ absolute + relative · ‖b‖. It starts from
+/// `x0`, or from zero if that is undefined. The residual that it reports is the true one, b − A x, not that
+/// of a recurrence. Gradients are off when it is called, and `tolerance` is resolved.
 ///
-/// The library's solvers report a sample as converged only if b and the residual of the x that is returned
-/// are finite and that residual is within the tolerance (or twice it, which is left to rounding where the
-/// method updates its residual). Their inner products neither overflow nor underflow, whatever the size of b.
-/// In half precision they iterate in float; products are made, and x is rounded, in half precision.
+/// The library's solvers report a sample as converged only if b and the residual of the returned x are finite
+/// and that residual is within the tolerance (or twice the tolerance, left to rounding, where the method
+/// updates its residual). Their inner products neither overflow nor underflow, whatever the size of b. In
+/// half precision they iterate in float; products are made, and x is rounded, in half precision.
 template <class S>
 concept LinearSolverType = std::copyable<S> &&
     requires(const S& solver, const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance) {
   { solver.solve(a, b, b, tolerance) } -> std::same_as<Solution<at::Tensor>>;
 };
 
-/// Any linear solver: `Gmres{.restart = 20}`, `Cg{}`, …, or a type of the user's own.
+/// Any linear solver: `Gmres{.restart = 20}`, `Cg{}`, …, or a type of your own.
 class LinearSolver {
  public:
   template <class S>

@@ -4,13 +4,13 @@
 
 namespace stillpoint {
 
-/// Stabilized bi-conjugate gradients, for any operator, at constant memory. Two products an iteration,
-/// and one for the residual at the end or at a restart.
-/// (van der Vorst 1992; Saad, algorithm 7.7.) A sample whose recurrence breaks down restarts from its
-/// iterate.
+/// Stabilized bi-conjugate gradients, for any operator, with constant memory. Two products per iteration, and
+/// one for the residual at the end or at a restart. A sample whose recurrence breaks down restarts from its
+/// iterate. (van der Vorst 1992; Saad, algorithm 7.7.)
 ///
-/// A sample whose residual does not halve in a tenth of the iterations allowed is given up as stalled; not
-/// before 30, nor before twice its width, within which it would have ended but for rounding.
+/// A sample whose residual does not halve in a tenth of the iterations allowed is given up as stalled. This
+/// happens neither before 30 iterations nor before twice its width, by when it would have ended but for
+/// rounding.
 struct BiCgStab {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is two products
 

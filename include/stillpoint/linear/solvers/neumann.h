@@ -4,9 +4,9 @@
 
 namespace stillpoint {
 
-/// Fixed-point iteration x ← x + (b − A x), the partial sums of the Neumann series where A = I − P. Converges
-/// if the spectral radius of I − A is below 1. One product an iteration, at constant memory; right also for
-/// operators that mix samples.
+/// Fixed-point iteration x ← x + (b − A x). With A = I − P, these are the partial sums of the Neumann series.
+/// Converges if the spectral radius of I − A is below 1. One product per iteration, with constant memory.
+/// Also right for operators that mix samples.
 struct Neumann {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is one product
 
