@@ -10,17 +10,16 @@
 
 namespace stillpoint {
 
-/// One evaluation of a map, recorded, with its vector–Jacobian products replayable.
+/// One recorded evaluation of a map, whose vector–Jacobian products can be replayed.
 ///
 /// What the map captured (parameters, upstream tensors) is found in the recorded graph and need not be
-/// listed. A replay calls the recorded nodes directly, without the autograd engine: it costs 0.25–0.9 of an
-/// engine call. It can be repeated any number of times; threads wait for each other.
+/// listed. A replay calls the recorded nodes directly, without the autograd engine, for 0.25–0.9 of the cost
+/// of an engine call. You can replay any number of times. Threads wait for each other.
 class Tape {
  public:
   enum class Input {
     Detached,   ///< the recorded graph ends at z
-    Connected,  ///< z keeps its place in its own graph, so that replays can be differentiated with respect to
-                ///< it
+    Connected,  ///< z keeps its place in its own graph, so that replays are differentiable in z
   };
 
   /// Evaluates `f` once at `z`, with gradients on. Cost: one recorded evaluation.
@@ -31,17 +30,17 @@ class Tape {
 
   /// f(z), detached.
   const at::Tensor& value() const;
-  /// Where the graph of f leaves for something other than z, in the order of discovery.
+  /// Where the graph of f leads to something other than z, in the order of discovery.
   const torch::autograd::edge_list& captured() const;
 
-  /// vᵀ ∂f/∂z, of the shape of z; zeros if f ignores z. `v` has the shape of f(z). With `create_graph` the
-  /// result is differentiable with respect to v, what f captured and, if connected, z.
+  /// vᵀ ∂f/∂z, with the shape of z; zeros if f ignores z. `v` has the shape of f(z). With `create_graph` the
+  /// result is differentiable in v, in what f captured and, if connected, in z.
   at::Tensor vjp(const at::Tensor& v, bool create_graph = false) const;
 
-  /// vᵀ ∂f/∂c for each captured edge c; undefined where it is zero.
+  /// vᵀ ∂f/∂c for each captured edge c; undefined if it is zero.
   std::vector<at::Tensor> pull_back(const at::Tensor& v, bool create_graph = false) const;
 
-  /// Both in one replay: first vᵀ ∂f/∂z, undefined if it is zero, then those of `pull_back`.
+  /// Both in one replay: first vᵀ ∂f/∂z, undefined if it is zero, then the results of `pull_back`.
   std::vector<at::Tensor> pull_back_all(const at::Tensor& v, bool create_graph = false) const;
 
  private:
