@@ -9,19 +9,20 @@
 
 namespace stillpoint::nn {
 
-/// A deep-equilibrium layer: z* = cell(z*, x), for any module `cell` with forward(Tensor z, Tensor x) →
-/// Tensor.
+/// A deep-equilibrium layer: z* = cell(z*, x), for any module `cell` with `forward(Tensor z, Tensor x) →
+/// Tensor`.
 ///
-/// Parameters and buffers are those of the cell, under the name "cell": save, load, `to` and `clone` work as
-/// for any module (clone asks for a cell that is `Cloneable`). In training and in evaluation mode it does the
-/// same; the cell follows the mode. A cell must be deterministic within a solve: one that draws a new dropout
-/// mask or updates batch statistics at each evaluation has no fixed point, and its status will say so.
+/// Its parameters and buffers are those of the cell, under the name "cell". Save, load, `to` and `clone` work
+/// as for any module (clone needs a cell that is `Cloneable`). The layer does the same in training and in
+/// evaluation mode, and the cell follows the mode. A cell must be deterministic within a solve. If it draws a
+/// new dropout mask or updates batch statistics at each evaluation, it has no fixed point, and the status
+/// says so.
 class FixedPointImpl : public torch::nn::Cloneable<FixedPointImpl> {
  public:
   explicit FixedPointImpl(torch::nn::AnyModule cell, FixedPointOptions solve_options = {});
 
-  /// z* from `z0`, which gives the shape of the state (a warm start, or a state shaped unlike x). Without it
-  /// from zeros of the shape of x.
+  /// z*, from the start `z0`. The start gives the shape of the state, so pass it for a warm start or for a
+  /// state that is not shaped like x. Without it, the solve starts from zeros of the shape of x.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& z0 = {});
 
   /// How the latest forward pass went, and the backward pass after it.

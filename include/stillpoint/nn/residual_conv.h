@@ -9,18 +9,19 @@
 
 namespace stillpoint::nn {
 
+/// Options of `ResidualConv`.
 struct ResidualConvOptions {
   std::int64_t channels = 48;  ///< of z and x
   std::int64_t inner = 64;     ///< channels between the convolutions
   std::int64_t groups = 8;     ///< of the group norms; divides channels and inner
 };
 
-/// The cell of a convolutional deep-equilibrium model, to be iterated by `FixedPoint`:
+/// The cell of a convolutional deep-equilibrium model. Iterate it with `FixedPoint`.
 ///
 ///     z ↦ norm(relu(z + norm(x + conv₂(norm(relu(conv₁ z))))))
 ///
-/// with 3×3 convolutions without bias, whose weights begin normal with deviation 0.01, and group norms; z and
-/// x are `[B, channels, H, W]`. Group norms see one sample each, so samples do not mix. Exact to any order.
+/// The convolutions are 3×3, without bias, and their initial weights are normal with deviation 0.01. z and x
+/// are `[B, channels, H, W]`. The group norms see one sample each, so samples do not mix. Exact to any order.
 /// (Kolter, Duvenaud, Johnson 2020, Deep Implicit Layers, chapter 4.)
 class ResidualConvImpl : public torch::nn::Cloneable<ResidualConvImpl> {
  public:

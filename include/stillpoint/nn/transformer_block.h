@@ -9,18 +9,19 @@
 
 namespace stillpoint::nn {
 
+/// Options of `TransformerBlock`.
 struct TransformerBlockOptions {
-  std::int64_t width = 128;  ///< D: numbers a position
+  std::int64_t width = 128;  ///< D: numbers per position
   std::int64_t heads = 4;    ///< divides the width
   std::int64_t inner = 512;  ///< width of the feed-forward part
 };
 
-/// A causal transformer block with input injection, post-normalized:
+/// A causal transformer block with input injection, post-normalized.
 ///
 ///     h = norm(z + x + attention(z + x)),    z ↦ norm(h + W₂ gelu(W₁ h + b₁) + b₂)
 ///
-/// for z and x `[B, T, D]`, where position t attends to positions up to t. Iterated to its equilibrium by
-/// `FixedPoint` it is a weight-tied transformer of any depth; a stack of them is an explicit one. The
+/// z and x are `[B, T, D]`, and position t attends to positions up to t. Iterated to its equilibrium by
+/// `FixedPoint`, it is a weight-tied transformer of any depth; a stack of blocks is an explicit one. The
 /// injected x takes part in the norm, which makes the block contract where x is not small. Samples do not
 /// mix. Exact to any order. (Vaswani et al. 2017, Attention Is All You Need; Bai, Kolter, Koltun 2019, Deep
 /// Equilibrium Models, section 4.2.)
