@@ -11,8 +11,8 @@ namespace stillpoint {
 
 struct MonotoneMap;
 
-/// The map of a problem as solvers and gradient rules see it: counts evaluations, and throws if what comes
-/// back differs from the argument in shape, dtype or device, or if the argument was edited in place.
+/// The map of a problem as solvers and gradient rules see it. It counts evaluations. It throws if the result
+/// differs from the argument in shape, dtype or device, or if the argument was edited in place.
 class CheckedMap {
  public:
   /// `name` is what error messages call the map.
@@ -20,23 +20,23 @@ class CheckedMap {
              const MonotoneMap* monotone = nullptr)
       : f_(std::move(f)), name_(name), equation_(equation), monotone_(monotone) {}
 
-  /// What is asked of z: z = f(z) or f(z) = 0.
+  /// Which equation is being solved: z = f(z) or f(z) = 0.
   Equation equation() const { return equation_; }
 
   /// f(z), contiguous.
   at::Tensor operator()(const at::Tensor& z) const;
   /// What has to vanish, contiguous: f(z) − z, or f(z) for a root.
   at::Tensor residual(const at::Tensor& z) const;
-  /// The map in its parts, for the solver called `solver`. Throws if it was not given so.
+  /// The map in its parts, for the solver called `solver`. Throws if the map was not given in parts.
   const MonotoneMap& monotone(const char* solver) const;
-  /// The affine part alone, contiguous; counts as an evaluation.
+  /// Only the affine part, contiguous; counts as an evaluation.
   at::Tensor affine(const at::Tensor& z) const;
-  /// The activation alone, contiguous.
+  /// Only the activation, contiguous.
   at::Tensor activation(const at::Tensor& v) const;
   /// f(z), recorded: its value, and products with its Jacobian by replay.
   Tape record(const at::Tensor& z) const;
 
-  /// The caller's map with the checks, without the counting: what outlives the solve.
+  /// The caller's map with the checks but without the counting, to outlive the solve.
   Map checked() const;
   std::int64_t evaluations() const { return evaluations_; }
 

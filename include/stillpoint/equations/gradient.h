@@ -10,7 +10,7 @@
 
 namespace stillpoint {
 
-/// One problem, fixed point or root, on its way through a gradient rule.
+/// A problem, fixed point or root, on its way through a gradient rule.
 struct FixedPointProblem {
   const CheckedMap& f;
   const at::Tensor z0;
@@ -20,10 +20,10 @@ struct FixedPointProblem {
   Stats& stats;  ///< of the solve; a rule that solves systems in the backward pass sets `backward`
   const CheckedMap& solver_map;  ///< what the solver sees: f, or f without the samples that have finished
 
-  /// Runs the solver with gradients off: the best iterate of each sample.
+  /// Runs the solver with gradients off. Returns the best iterate of each sample.
   at::Tensor solve() const;
-  /// Evaluates what the solve led to as a whole, if no evaluation has yet, and has the monitor open those
-  /// samples again that are disturbed by what has become of the others. How many of them can go on.
+  /// Evaluates the result of the solve as a whole, if no evaluation has done so yet. The monitor then reopens
+  /// the samples that are disturbed by what has become of the others. Returns how many of them can go on.
   std::int64_t reopen(const at::Tensor& z) const;
 };
 
@@ -33,7 +33,7 @@ concept GradientRuleType = std::copyable<G> && requires(const G& rule, FixedPoin
   { rule.differentiate(problem) } -> std::same_as<at::Tensor>;
 };
 
-/// Any gradient rule: `ImplicitGradient{}`, `PhantomGradient{.steps = 3}`, …, or a type of the user's own.
+/// Any gradient rule: `ImplicitGradient{}`, `PhantomGradient{.steps = 3}`, …, or a type of your own.
 class GradientRule {
  public:
   template <class G>

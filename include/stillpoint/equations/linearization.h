@@ -9,8 +9,8 @@
 
 namespace stillpoint {
 
-/// The residual r of an equation at one point, recorded, with products with A = −∂r/∂z. Newton's step is
-/// A⁻¹ r; for a fixed point A = I − J. Cost: one recorded evaluation; each product is a replay.
+/// The residual r of an equation at one point, recorded, with products with A = −∂r/∂z. Newton's step is A⁻¹
+/// r. For a fixed point A = I − J. Cost: one recorded evaluation; each product is a replay.
 class Linearization {
  public:
   Linearization(const CheckedMap& f, const at::Tensor& z);

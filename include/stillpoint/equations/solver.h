@@ -13,15 +13,15 @@
 namespace stillpoint {
 
 /// A type that finds `z = f(z)`. It proposes iterates, starting with `z0`, and shows each one with its
-/// residual to the monitor until that says that nobody needs another step. Gradients are off when it is
-/// called; `z0` is contiguous `[B, …]`. See docs/extending.md.
+/// residual to the monitor, until that says that no sample needs another step. Gradients are off when it is
+/// called, and `z0` is contiguous, `[B, …]`. See docs/extending.md.
 template <class S>
 concept FixedPointSolverType = std::copyable<S> &&
     requires(const S& solver, const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) {
   solver.solve(f, z0, monitor);
 };
 
-/// Any fixed-point solver: `Anderson{.memory = 6}`, …, or a type of the user's own.
+/// Any fixed-point solver: `Anderson{.memory = 6}`, …, or a type of your own.
 class FixedPointSolver {
  public:
   template <class S>
@@ -58,12 +58,13 @@ class FixedPointSolver {
   void (*solve_)(const std::any&, const CheckedMap&, const at::Tensor&, Monitor&);
 };
 
-/// A fixed-point solver that looks at `f.residual` and its Jacobian alone, so it finds `f(z) = 0` as well. It
-/// says so by `static constexpr bool solves_roots = true`, and `f.equation()` tells which of both is asked.
+/// A fixed-point solver that uses only `f.residual` and its Jacobian, so it finds `f(z) = 0` as well. It
+/// declares `static constexpr bool solves_roots = true`. `f.equation()` tells which of the two is being
+/// solved.
 template <class S>
 concept RootSolverType = FixedPointSolverType<S> && S::solves_roots;
 
-/// Any root solver: `Newton{}`, `Broyden{.memory = 20}`, …, or a type of the user's own.
+/// Any root solver: `Newton{}`, `Broyden{.memory = 20}`, …, or a type of your own.
 class RootSolver : public FixedPointSolver {
  public:
   template <class S>

@@ -12,26 +12,27 @@
 
 namespace stillpoint {
 
-/// Fixed-point correction: a loss on states from the middle of a solve, which draws the whole path to the
-/// target, so that fewer iterations suffice. For states z₁ … zₙ, in the order of the solve,
+/// Fixed-point correction: a loss on states from the middle of a solve. It pulls the whole path to the
+/// target, so that fewer iterations suffice. For states z₁ … zₙ, in the order of the solve, it is
 ///
-///     Σₖ gammaⁿ⁻ᵏ loss(f(zₖ)),   a number with the gradient of one step from each zₖ,
+///     Σₖ gammaⁿ⁻ᵏ loss(f(zₖ)),   a number with the gradient of one step from each zₖ.
 ///
-/// that is, of a phantom gradient with one step there; none flows through zₖ. Differentiable in what f and
-/// loss captured. (Bai, Geng, Savani, Kolter 2022, Deep Equilibrium Optical Flow Estimation, section 4.2.)
-/// Gather the states with an observer, and add the result to the loss at the solution:
+/// That is the phantom gradient with one step there; no gradient flows through zₖ. Differentiable in what f
+/// and loss captured. (Bai, Geng, Savani, Kolter 2022, Deep Equilibrium Optical Flow Estimation, section
+/// 4.2.) Gather the states with an observer, and add the result to the loss at the solution:
 ///
 ///     std::vector<at::Tensor> states;
 ///     const auto keep = [&](const Iterate& at) { if (at.step % 4 == 2) states.push_back(at.z); };
 ///     const auto z = fixed_point(f, z0, {.observer = keep}).value;
 ///     const auto total = loss(z) + correction_loss(f, states, loss);
 ///
-/// `states` are `[B, …]` as f takes them; for a state of several tensors `[B, N]`, with `Packing(z0).pack(f)`
-/// as f. `loss` maps such a state to a single number. `gamma` in (0, 1] weighs early states less.
+/// `states` are `[B, …]`, as f takes them. For a state of several tensors they are `[B, N]`, and f is
+/// `Packing(z0).pack(f)`. `loss` maps such a state to a single number. `gamma` in (0, 1] gives early states
+/// less weight.
 ///
 /// Errors: a c10::Error naming the argument if f or loss is empty, states are none, gamma is out of range,
 /// loss returns more than one number, or f changes shape, dtype or device. Cost: one recorded evaluation of f
-/// and of loss a state, kept until the backward pass.
+/// and of loss per state, kept until the backward pass.
 inline at::Tensor correction_loss(const Map& f, const std::vector<at::Tensor>& states,
                                   const std::function<at::Tensor(const at::Tensor&)>& loss,
                                   double gamma = 0.8) {

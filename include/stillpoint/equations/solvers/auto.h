@@ -4,11 +4,13 @@
 
 namespace stillpoint {
 
-/// Starts cheap and escalates, sample by sample, where that does not get on: the best residual has not halved
-/// in `window` steps, or has left the finite numbers. The samples concerned go on from their best iterate
-/// with `Dogleg` if they are at most `dense_width` wide, else with `NewtonKrylov`. The start is `Anderson`
-/// for fixed points; for roots it is `Newton`, or `NewtonKrylov` where samples are too wide. Steps that a
-/// sample waits while others finish the first method are not counted as its iterations.
+/// Starts with a cheap method and switches to a stronger one for the samples that need it.
+///
+/// It begins with `Anderson` for fixed points and with `Newton` for roots, or with `NewtonKrylov` for roots
+/// of samples that are too wide. A sample moves on if its best residual has not halved in `window` steps, or
+/// is no longer finite. It goes on from its best iterate, with `Dogleg` if it is at most `dense_width` wide,
+/// else with `NewtonKrylov`. Steps during which a sample waits for others to finish the first method do not
+/// count as its iterations.
 ///
 /// `Stats::method` says what was done: "Auto (Anderson, then dogleg for 3 of 100 samples)".
 struct Auto {

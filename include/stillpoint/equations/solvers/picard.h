@@ -4,10 +4,11 @@
 
 namespace stillpoint {
 
-/// z ← (1 − damping) z + damping f(z): one evaluation an iteration. Converges where f contracts.
+/// Plain iteration, z ← (1 − damping) z + damping f(z). One evaluation per iteration. Converges if f
+/// contracts.
 struct Picard {
   static constexpr const char* name = "Picard";
-  double damping = 1.0;  ///< in (0, 1]; below 1 it tames maps whose Jacobian has eigenvalues below −1
+  double damping = 1.0;  ///< in (0, 1]: below 1 it tames maps whose Jacobian has eigenvalues below −1
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
 };

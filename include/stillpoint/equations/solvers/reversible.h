@@ -4,14 +4,14 @@
 
 namespace stillpoint {
 
-/// A damped iteration of a pair that can be run backwards, which `ReversibleGradient` does:
+/// A damped iteration of a pair that can be run backwards, as `ReversibleGradient` does.
 ///
 ///     y ← (1 − mixing) y + mixing f(z),   z ← (1 − mixing) z + mixing f(y),   both from z0.
 ///
-/// z is what is shown, judged and returned; both tend to z*. Converges where f contracts, by about
-/// 1 − mixing + mixing ρ a step, at two evaluations a step and memory for four states. The pair is kept in
-/// double whatever the dtype, so a reversal in float starts from rounding in double. (McCallum, Arora, Foster
-/// 2025, Reversible Deep Equilibrium Models, arXiv 2509.12917.)
+/// z is what is shown, judged and returned; both tend to z*. Converges if f contracts, by about 1 − mixing +
+/// mixing ρ per step, with two evaluations per step and memory for four states. The pair is kept in double
+/// whatever the dtype, so a reversal in float starts from rounding in double. (McCallum, Arora, Foster 2025,
+/// Reversible Deep Equilibrium Models, arXiv 2509.12917.)
 struct Reversible {
   static constexpr const char* name = "Reversible";
   double mixing = 0.8;  ///< in (0, 1)
