@@ -41,8 +41,8 @@ struct FixedPointOptions {
 /// **Errors.** Not converging is data, in `stats.status`; see `on_failure`. A c10::Error names the argument
 /// if z0 is not a floating-point tensor with a batch dimension, if an option is out of range, or if f changes
 /// shape, dtype or device or edits its argument in place. Under torch::jit tracing, with forward-mode
-/// tangents and in vmap, one says what to do instead. What f throws passes through; a c10::Error then also
-/// says at which argument.
+/// tangents and in vmap, an error says what to do instead. What f throws passes through; a c10::Error then
+/// also says at which argument.
 ///
 /// **Cost.** With the defaults, one evaluation per iteration and one that is recorded. If samples ended at
 /// different iterates, there is one more without gradients, to see that they do not disturb each other.
