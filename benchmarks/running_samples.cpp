@@ -36,7 +36,7 @@ void measure(Table& table, const sp::FixedPointSolver& solver) {
     const auto f = [&](const torch::Tensor& z, const std::vector<torch::Tensor>& inputs) {
       return batch.f(z, inputs[0], inputs[1]);
     };
-    return sp::fixed_point(f, {batch.x, batch.rate}, start, options).stats;
+    return sp::fixed_point({f, {batch.x, batch.rate}}, start, options).stats;
   };
   const auto evaluated = [](const sp::Stats& stats) { return static_cast<double>(stats.sample_evaluations); };
   table.row(solver.name() + ", evaluations a sample", evaluated(running()) / evaluated(whole()), 1.0);

@@ -17,7 +17,7 @@ int main() {
 
   // `inputs` has the rows of the samples still running, as z has.
   const auto f = [](const Tensor& z, const std::vector<Tensor>& inputs) { return inputs[0] * z + inputs[1]; };
-  const auto stats = sp::fixed_point(f, {rate, x}, torch::zeros_like(x), {.solver = sp::Picard{}}).stats;
+  const auto stats = sp::fixed_point({f, {rate, x}}, torch::zeros_like(x), {.solver = sp::Picard{}}).stats;
 
   std::cout << stats.brief() << '\n'
             << stats.sample_evaluations << " evaluations of single samples instead of "

@@ -12,8 +12,6 @@ using torch::Tensor;
 
 /// Aitken's extrapolation, for each number by itself: two evaluations per iteration.
 struct Aitken {
-  static constexpr const char* name = "Aitken";
-
   void solve(const sp::CheckedMap& f, const Tensor& z0, sp::Monitor& monitor) const {
     auto z = z0;
     while (true) {
@@ -31,7 +29,7 @@ struct Aitken {
 /// The implicit function theorem where the Jacobian is diagonal: dz* = df / (1 − f'). First order only,
 /// because the slope is taken for a constant.
 struct DiagonalGradient {
-  Tensor differentiate(sp::FixedPointProblem& problem) const {
+  Tensor differentiate(sp::Problem& problem) const {
     const auto z = problem.solve();
     const auto slope = problem.f.record(z).vjp(torch::ones_like(z));
     const auto fz = problem.f(z);

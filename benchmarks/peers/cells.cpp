@@ -60,9 +60,9 @@ void write(std::ofstream& file, const torch::Tensor& tensor) {
 
 sp::FixedPointSolver solver(const json& request) {
   const std::string name = request.at("solver");
-  if (name == sp::Picard::name) return sp::Picard{};
-  if (name == sp::Anderson::name) return sp::Anderson{.memory = request.at("memory")};
-  TORCH_CHECK(name == sp::Broyden::name, "solver: expected Picard, Anderson or Broyden, got ", name);
+  if (name == "Picard") return sp::Picard{};
+  if (name == "Anderson") return sp::Anderson{.memory = request.at("memory")};
+  TORCH_CHECK(name == "Broyden", "solver: expected Picard, Anderson or Broyden, got ", name);
   return sp::Broyden{.memory = request.at("memory")};
 }
 

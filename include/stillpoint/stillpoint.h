@@ -2,13 +2,8 @@
 
 // The umbrella header, for users. The library's own files include what they use.
 
-#include "stillpoint/autograd/implicit.h"
 #include "stillpoint/autograd/products.h"
-#include "stillpoint/autograd/recompute.h"
-#include "stillpoint/autograd/tape.h"
 #include "stillpoint/core/map.h"
-#include "stillpoint/core/monitor.h"
-#include "stillpoint/core/packing.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/diagnostics/correction_loss.h"
@@ -18,7 +13,6 @@
 #include "stillpoint/equations/gradients/phantom_gradient.h"
 #include "stillpoint/equations/gradients/reversible_gradient.h"
 #include "stillpoint/equations/gradients/unrolled_gradient.h"
-#include "stillpoint/equations/linearization.h"
 #include "stillpoint/equations/monotone.h"
 #include "stillpoint/equations/root.h"
 #include "stillpoint/equations/solvers/anderson.h"
@@ -33,6 +27,7 @@
 #include "stillpoint/equations/solvers/picard.h"
 #include "stillpoint/equations/solvers/pseudo_transient.h"
 #include "stillpoint/equations/solvers/reversible.h"
+#include "stillpoint/extend.h"
 #include "stillpoint/linear/linear_solve.h"
 #include "stillpoint/linear/solvers/automatic.h"
 #include "stillpoint/linear/solvers/bicgstab.h"

@@ -21,6 +21,7 @@ Map evaluated_again(Map f);
 class Evaluation {
  public:
   explicit Evaluation(const Tape& tape);
+  std::size_t captures() const { return captured_.size(); }
   /// Throws if `again` captured other tensors, or a leaf that was edited in place since.
   void expect_same_captures(const Tape& again) const;
   /// Throws, too, if its value is not the same but for the order of sums; of a value that was edited in place

@@ -10,6 +10,7 @@
 
 #include "autograd/evaluation.h"
 #include "autograd/layer_node.h"
+#include "autograd/recompute.h"
 #include "core/check.h"
 #include "stillpoint/autograd/tape.h"
 
@@ -41,22 +42,24 @@ struct SavedPiece : detail::Saved {
 
 }  // namespace
 
-at::Tensor recompute(const Map& f, const at::Tensor& x) {
-  if (!at::GradMode::is_enabled()) return f(x);
-  detail::check_no_transform("x", x);
+at::Tensor detail::recompute(const Map& first, Map again, const at::Tensor& x) {
+  if (!at::GradMode::is_enabled()) return first(x);
+  check_no_transform("x", x);
   edge_list edges{torch::autograd::impl::gradient_edge(x)};
   at::Tensor out;
-  std::optional<detail::Evaluation> evaluation;
+  std::optional<Evaluation> evaluation;
   {
-    const Tape tape(detail::without_transform(f), x);
+    const Tape tape(without_transform(first), x);
     out = tape.value();
     edges.insert(edges.end(), tape.captured().begin(), tape.captured().end());
     evaluation.emplace(tape);
   }
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
-  detail::attach(out, "StillpointRecompute", std::move(edges),
-                 std::make_shared<SavedPiece>(f, x, std::move(*evaluation)));
+  attach(out, "StillpointRecompute", std::move(edges),
+         std::make_shared<SavedPiece>(std::move(again), x, std::move(*evaluation)));
   return out;
 }
+
+at::Tensor recompute(const Map& f, const at::Tensor& x) { return detail::recompute(f, f, x); }
 
 }  // namespace stillpoint

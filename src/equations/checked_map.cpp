@@ -3,8 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
+#include <string>
+
 #include "core/check.h"
-#include "stillpoint/equations/monotone.h"
 
 namespace stillpoint {
 namespace {
@@ -14,10 +15,10 @@ std::int64_t version_of(const at::Tensor& z) {
   return z.unsafeGetTensorImpl()->version_counter().current_version();
 }
 
-at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
+at::Tensor call(const Map& f, const std::string& name, const at::Tensor& z) {
   const bool versioned = !z.is_inference();
   const std::int64_t version = versioned ? version_of(z) : 0;
-  at::Tensor result = detail::evaluate(f, name, z, "z0 or z");
+  at::Tensor result = detail::evaluate(f, name.c_str(), z, "z0 or z");
   TORCH_CHECK(!versioned || version_of(z) == version, name,
               ": expected it to leave its argument as it is, but it edited it in place; clone it first");
   if (!result.is_contiguous()) result = result.contiguous();
@@ -28,34 +29,28 @@ at::Tensor call(const Map& f, const char* name, const at::Tensor& z) {
 
 at::Tensor CheckedMap::operator()(const at::Tensor& z) const {
   ++evaluations_;
-  return call(f_, name_, z);
+  return call(condition_.map, condition_.name, z);
 }
 
-at::Tensor CheckedMap::residual(const at::Tensor& z) const {
-  at::Tensor fz = (*this)(z);
-  return equation_ == Equation::FixedPoint ? fz - z : fz;
-}
+at::Tensor CheckedMap::residual(const at::Tensor& z) const { return condition_.residual(z, (*this)(z)); }
 
-const MonotoneMap& CheckedMap::monotone(const char* solver) const {
-  TORCH_CHECK(monotone_ != nullptr, name_, ": ", solver,
-              " needs the map in its parts, expected fixed_point(MonotoneMap{…}, …), got a plain map");
-  return *monotone_;
+at::Tensor CheckedMap::evaluate_part(const Map& part, const at::Tensor& z) const {
+  return call(part, condition_.name, z);
 }
-
-at::Tensor CheckedMap::affine(const at::Tensor& z) const {
-  ++evaluations_;
-  return call(monotone_->affine, name_, z);
-}
-
-at::Tensor CheckedMap::activation(const at::Tensor& v) const { return call(monotone_->activation, name_, v); }
 
 Tape CheckedMap::record(const at::Tensor& z) const {
   ++evaluations_;
-  return Tape(checked(), z);
+  return Tape(checked_map(), z);
 }
 
-Map CheckedMap::checked() const {
-  return [f = f_, name = name_](const at::Tensor& z) { return call(f, name, z); };
+Condition CheckedMap::checked() const {
+  Condition checked = condition_;
+  checked.map = checked_map();
+  return checked;
+}
+
+Map CheckedMap::checked_map() const {
+  return [f = condition_.map, name = condition_.name](const at::Tensor& z) { return call(f, name, z); };
 }
 
 }  // namespace stillpoint

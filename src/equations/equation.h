@@ -1,9 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
 #include <optional>
 #include <vector>
 
-#include "stillpoint/core/map.h"
+#include "stillpoint/core/condition.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/gradient.h"
 
@@ -34,23 +37,13 @@ struct EquationOptions {
   const Observer& observer;
 };
 
-/// Checks, runs the solver, attaches derivatives, reports. `name` is what error messages call the map;
-/// `monotone`, the same map, is for solvers that need its parts.
-Solution<at::Tensor> solve_equation(const Map& f, const char* name, Equation equation, const at::Tensor& z0,
-                                    const EquationOptions& options, const MonotoneMap* monotone = nullptr);
-
-/// The same with finished samples left out of the solve.
-Solution<at::Tensor> solve_equation(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
-                                    const char* name, Equation equation, const at::Tensor& z0,
+/// Checks, runs the solver, attaches derivatives, reports. Finished samples are left out of the solve if the
+/// condition has inputs.
+Solution<at::Tensor> solve_equation(const Condition& condition, const at::Tensor& z0,
                                     const EquationOptions& options);
-
-/// Both for a state of several tensors, packed into one.
-Solution<std::vector<at::Tensor>> solve_equation(const TupleMap& f, const char* name, Equation equation,
+/// The same for a state of several tensors, packed into one.
+Solution<std::vector<at::Tensor>> solve_equation(const TupleCondition& condition, Form form, const char* name,
                                                  const std::vector<at::Tensor>& z0,
-                                                 const EquationOptions& options);
-Solution<std::vector<at::Tensor>> solve_equation(const TupleMapWithInputs& f,
-                                                 const std::vector<at::Tensor>& inputs, const char* name,
-                                                 Equation equation, const std::vector<at::Tensor>& z0,
                                                  const EquationOptions& options);
 
 }  // namespace stillpoint::detail

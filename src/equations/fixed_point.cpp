@@ -4,25 +4,13 @@
 
 namespace stillpoint {
 
-Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options) {
-  return detail::solve_equation(f, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
+Solution<at::Tensor> fixed_point(const Condition& f, const at::Tensor& z0, const FixedPointOptions& options) {
+  return detail::solve_equation(f.stated(Form::FixedPoint, "f"), z0, detail::EquationOptions(options));
 }
 
-Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
-                                 const at::Tensor& z0, const FixedPointOptions& options) {
-  return detail::solve_equation(f, inputs, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
-}
-
-Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
+Solution<std::vector<at::Tensor>> fixed_point(const TupleCondition& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options) {
-  return detail::solve_equation(f, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
-}
-
-Solution<std::vector<at::Tensor>> fixed_point(const TupleMapWithInputs& f,
-                                              const std::vector<at::Tensor>& inputs,
-                                              const std::vector<at::Tensor>& z0,
-                                              const FixedPointOptions& options) {
-  return detail::solve_equation(f, inputs, "f", Equation::FixedPoint, z0, detail::EquationOptions(options));
+  return detail::solve_equation(f, Form::FixedPoint, "f", z0, detail::EquationOptions(options));
 }
 
 }  // namespace stillpoint

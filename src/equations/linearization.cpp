@@ -8,10 +8,7 @@
 namespace stillpoint {
 
 Linearization::Linearization(const CheckedMap& f, const at::Tensor& z)
-    : f_(f),
-      z_(z),
-      tape_(f.record(z)),
-      residual_(f.equation() == Equation::FixedPoint ? tape_.value() - z : tape_.value()) {}
+    : f_(f), z_(z), tape_(f.record(z)), residual_(f.condition().residual(z, tape_.value())) {}
 
 LinearOperator Linearization::forward() {
   return operator_with([this](const at::Tensor& v) {
@@ -33,14 +30,10 @@ at::Tensor Linearization::dense() const {
 }
 
 LinearOperator Linearization::operator_with(Map jacobian_product) const {
-  const bool fixed_point = f_.equation() == Equation::FixedPoint;
-  return {.product =
-              [this, fixed_point, product = std::move(jacobian_product)](const at::Tensor& v) {
-                f_.count_jacobian_products(1);
-                const at::Tensor jv = product(v);
-                return fixed_point ? jv : -jv;
-              },
-          .identity_minus = fixed_point};
+  return f_.condition().negative_jacobian([this, product = std::move(jacobian_product)](const at::Tensor& v) {
+    f_.count_jacobian_products(1);
+    return product(v);
+  });
 }
 
 }  // namespace stillpoint

@@ -2,19 +2,25 @@
 
 #include <c10/util/Exception.h>
 
-#include "equations/equation.h"
+#include "equations/monotone_parts.h"
 
 namespace stillpoint {
 
-Solution<at::Tensor> fixed_point(const MonotoneMap& f, const at::Tensor& z0,
-                                 const FixedPointOptions& options) {
-  TORCH_CHECK(f.affine != nullptr && f.activation != nullptr,
+MonotoneMap::operator Condition() const {
+  TORCH_CHECK(affine != nullptr && activation != nullptr,
               "f: expected a MonotoneMap with affine and activation, got an empty ",
-              f.affine == nullptr ? "affine" : "activation");
-  const Map whole = [affine = f.affine, activation = f.activation](const at::Tensor& z) {
-    return activation(affine(z));
-  };
-  return detail::solve_equation(whole, "f", Equation::FixedPoint, z0, detail::EquationOptions(options), &f);
+              affine == nullptr ? "affine" : "activation");
+  Condition whole(
+      [affine = affine, activation = activation](const at::Tensor& z) { return activation(affine(z)); });
+  whole.parts = *this;
+  return whole;
+}
+
+const MonotoneMap& detail::monotone_parts(const CheckedMap& f, const char* solver) {
+  const MonotoneMap* parts = f.condition().part<MonotoneMap>();
+  TORCH_CHECK(parts != nullptr, f.condition().name, ": ", solver,
+              " needs the map in its parts, expected fixed_point(MonotoneMap{…}, …), got a plain map");
+  return *parts;
 }
 
 }  // namespace stillpoint

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "stillpoint/linear/solver.h"
+#include "stillpoint/core/linear_solver.h"
 
 // Linear algebra of half precision is done in float: sums of halves overflow and lose what they are for, and
 // neither factorizations nor batched products are made for them on every device. Products stay as given.

@@ -6,19 +6,8 @@
 #include <utility>
 
 #include "core/check.h"
-#include "linear/adjoint_operator.h"
 
 namespace stillpoint {
-
-ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structure) {
-  return [solver = std::move(solver), structure](Equation equation, const Map& product, const at::Tensor& g,
-                                                 const Tolerance& tolerance) {
-    Solution<at::Tensor> adjoint =
-        solver.solve(detail::adjoint_operator(equation, product, structure), g, {}, tolerance);
-    adjoint.stats.jacobian_products = adjoint.stats.evaluations;
-    return adjoint;
-  };
-}
 
 Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
                                   const LinearSolveOptions& options) {
@@ -36,16 +25,16 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
   }
   report_failure(solution.stats, options.on_failure);
 
-  ImplicitRule rule{.equation = a.identity_minus ? Equation::FixedPoint : Equation::Root,
-                    .solve = adjoint_solve(options.transposed_solver, a.structure),
-                    .tolerance = options.tolerance,
-                    .on_failure = options.on_failure,
-                    .transposed_jacobian = nullptr};
-  const Map equation = [checked, b](const at::Tensor& x) {
+  Condition condition([checked, b](const at::Tensor& x) {
     return checked.identity_minus ? checked.product(x) + b : b - checked.product(x);
-  };
+  });
+  condition.form = a.identity_minus ? Form::FixedPoint : Form::Root;
+  condition.structure = a.structure;
   solution.stats.backward = std::make_shared<Stats>();
-  solution.value = implicit(equation, solution.value, std::move(rule), solution.stats.backward);
+  solution.value = implicit(
+      condition, solution.value,
+      {.solver = options.transposed_solver, .tolerance = options.tolerance, .on_failure = options.on_failure},
+      solution.stats.backward);
   return solution;
 }
 

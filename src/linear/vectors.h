@@ -6,14 +6,12 @@
 #include <functional>
 #include <vector>
 
+#include "core/confirm.h"
 #include "stillpoint/core/operator.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 
 namespace stillpoint::detail {
-
-/// b − A x, with one product.
-at::Tensor residual(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x);
 
 /// Where an iteration starts: at x0, or at zero, whose residual costs no product. Contiguous, and x is a
 /// tensor of its own.
@@ -22,16 +20,6 @@ struct Start {
   at::Tensor residual;
 };
 Start start_from(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0, Stats& stats);
-
-/// The norms of the right-hand sides, which the relative tolerance multiplies. Zero for one that is not
-/// finite, to which nothing is a solution.
-std::vector<double> right_side_norms(const at::Tensor& b, Norm norm);
-
-/// Replaces the residuals of a recurrence by true ones, at the cost of one product. Samples whose true
-/// residual is not finite have failed; those that had converged and whose true residual is beyond the
-/// tolerance (and its rounding) become inaccurate.
-void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
-             Solution<at::Tensor>& solution);
 
 /// Of each size a power of two that divides it to a number near 1; 1 for zero and what is not finite.
 std::vector<double> power_units(std::vector<double> sizes);

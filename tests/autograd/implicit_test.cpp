@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "stillpoint/linear/linear_solve.h"
+#include "core/confirm.h"
 #include "stillpoint/linear/solvers/dense_lu.h"
 #include "support/compare.h"
 #include "support/device.h"
@@ -15,12 +15,9 @@ namespace {
 
 using torch::autograd::grad;
 
-ImplicitRule rule(Equation equation) {
-  return {.equation = equation,
-          .solve = adjoint_solve(DenseLu{}),
-          .on_failure = OnFailure::Throw,
-          .transposed_jacobian = {}};
-}
+ImplicitRule rule() { return {.solver = DenseLu{}, .on_failure = OnFailure::Throw}; }
+
+Condition root_of(Map g) { return Condition(std::move(g)).stated(Form::Root, "g"); }
 
 // The real root of z³ + z = x, by Newton's method.
 Tensor cubic_root(const Tensor& x) {
@@ -41,7 +38,7 @@ struct Affine {
 TEST(Implicit, RootHasTheDerivativesOfTheInverseFunction) {
   const Tensor x = normal({5, 1}).requires_grad_();
   const Tensor root = cubic_root(x);
-  const Tensor z = implicit([&](const Tensor& y) { return y.pow(3) + y - x; }, root, rule(Equation::Root));
+  const Tensor z = implicit(root_of([&](const Tensor& y) { return y.pow(3) + y - x; }), root, rule());
   EXPECT_TRUE(identical(z, root));
   const Tensor slope = 3 * root.square() + 1;
   const auto first = grad({z.sum()}, {x}, {}, true, true)[0];
@@ -56,8 +53,8 @@ TEST(Implicit, FixedPointHasTheGradientOfTheDenseSolve) {
   Affine problem;
   problem.a.requires_grad_();
   problem.x.requires_grad_();
-  const Tensor z = implicit([&](const Tensor& y) { return y.matmul(problem.a) + problem.x; },
-                            problem.solution(), rule(Equation::FixedPoint));
+  const Tensor z =
+      implicit([&](const Tensor& y) { return y.matmul(problem.a) + problem.x; }, problem.solution(), rule());
   const Tensor g = normal({4, 3});
   const auto actual = grad({z}, {problem.a, problem.x}, {g});
   const auto expected = grad({problem.x.matmul(problem.inverse())}, {problem.a, problem.x}, {g});
@@ -68,10 +65,10 @@ TEST(Implicit, FixedPointHasTheGradientOfTheDenseSolve) {
 TEST(Implicit, IsAConstantWhereThereIsNothingToDifferentiate) {
   Affine problem;
   const Map f = [&](const Tensor& y) { return y.matmul(problem.a) + problem.x; };
-  EXPECT_FALSE(implicit(f, problem.solution(), rule(Equation::FixedPoint)).requires_grad());
+  EXPECT_FALSE(implicit(f, problem.solution(), rule()).requires_grad());
   problem.x.requires_grad_();
   const torch::NoGradGuard off;
-  EXPECT_FALSE(implicit(f, problem.solution(), rule(Equation::FixedPoint)).requires_grad());
+  EXPECT_FALSE(implicit(f, problem.solution(), rule()).requires_grad());
 }
 
 TEST(Implicit, EvaluatesTheMapOnceAndAgainOnlyForHigherOrders) {
@@ -82,7 +79,7 @@ TEST(Implicit, EvaluatesTheMapOnceAndAgainOnlyForHigherOrders) {
     ++calls;
     return y.matmul(problem.a) + problem.x.sin();
   };
-  const Tensor z = implicit(f, problem.solution(), rule(Equation::FixedPoint));
+  const Tensor z = implicit(f, problem.solution(), rule());
   EXPECT_EQ(calls, 1);
   grad({z.sum()}, {problem.x}, {}, /*retain_graph=*/true);
   EXPECT_EQ(calls, 1);
@@ -96,7 +93,7 @@ TEST(Implicit, ReportsEachBackwardPass) {
   const Tensor x = normal({5, 1}).requires_grad_();
   const auto stats = std::make_shared<Stats>();
   const Tensor z =
-      implicit([&](const Tensor& y) { return y.pow(3) + y - x; }, cubic_root(x), rule(Equation::Root), stats);
+      implicit(root_of([&](const Tensor& y) { return y.pow(3) + y - x; }), cubic_root(x), rule(), stats);
   EXPECT_TRUE(stats->status.empty());
   const auto first = grad({z.sum()}, {x}, {}, true, true)[0];
   EXPECT_EQ(stats->status.size(), 5u);
@@ -111,22 +108,37 @@ TEST(Implicit, ReportsEachBackwardPass) {
   EXPECT_LT(stats->backward->max_residual(), 1e-13);
 }
 
-TEST(Implicit, TakesAnyAdjointSolve) {
-  const Tensor x = normal({5, 1}).requires_grad_();
-  ImplicitRule own = rule(Equation::Root);
-  own.solve = [](Equation equation, const Map& product, const Tensor& g, const Tolerance& tolerance) {
-    EXPECT_EQ(equation, Equation::Root);
+// For samples of width 1, whose A is a number.
+struct ByDivision {
+  Solution<Tensor> solve(const LinearOperator& a, const Tensor& g, const Tensor&,
+                         const Tolerance& tolerance) const {
+    EXPECT_FALSE(a.identity_minus);
     EXPECT_TRUE(tolerance.relative && tolerance.absolute);
-    Solution<Tensor> solution{-g / product(torch::ones_like(g)), {}};  // samples of width 1: J is a number
+    Solution<Tensor> solution{g / a.mv(torch::ones_like(g)), {}};
     solution.stats.status.assign(5, Status::Converged);
     solution.stats.residual.assign(5, 0.0);
     return solution;
-  };
-  const Tensor root = cubic_root(x),
-               z = implicit([&](const Tensor&y) { return y.pow(3) + y - x; }, root, own);
+  }
+};
+
+TEST(Implicit, TakesAnyAdjointSolve) {
+  const Tensor x = normal({5, 1}).requires_grad_();
+  ImplicitRule own = rule();
+  own.solver = ByDivision{};
+  const Tensor root = cubic_root(x);
+  const Tensor z = implicit(root_of([&](const Tensor& y) { return y.pow(3) + y - x; }), root, own);
   const auto first = grad({z.sum()}, {x}, {}, true, true)[0];
   EXPECT_TRUE(close(first, 1 / (3 * root.square() + 1), 1e-13));
   EXPECT_TRUE(close(grad({first.sum()}, {x})[0], -6 * root / (3 * root.square() + 1).pow(3), 1e-13));
+}
+
+ImplicitRule::FirstOrder with_product(std::function<Map(const Tensor& z)> transposed_jacobian) {
+  return [=](const LinearOperator& a, const Tensor& z, const Tensor& g, const Tolerance& tolerance) {
+    const LinearOperator own{.product = transposed_jacobian(z), .identity_minus = true};
+    Solution<Tensor> adjoint = DenseLu{}.solve(own, g, {}, tolerance);
+    detail::confirm(a, g, tolerance, adjoint);
+    return adjoint;
+  };
 }
 
 TEST(Implicit, AProductByHandIsUsedAndChecked) {
@@ -135,21 +147,20 @@ TEST(Implicit, AProductByHandIsUsedAndChecked) {
   const Map f = [&](const Tensor& y) { return y.matmul(problem.a) + problem.x; };
   const Tensor g = normal({4, 3});
   int products = 0;
-  ImplicitRule by_hand = rule(Equation::FixedPoint);
-  by_hand.transposed_jacobian = [&](const Tensor& at) -> Map {
+  ImplicitRule by_hand = rule();
+  by_hand.first_order = with_product([&](const Tensor& at) -> Map {
     EXPECT_TRUE(identical(at, problem.solution()));
     return [&](const Tensor& u) {
       ++products;
       return u.matmul(problem.a.t());
     };
-  };
+  });
   const Tensor expected = g.matmul(problem.inverse().t());
   EXPECT_TRUE(close(grad({implicit(f, problem.solution(), by_hand)}, {problem.x}, {g})[0], expected, 1e-13));
   EXPECT_GT(products, 0);
 
-  by_hand.transposed_jacobian = [&](const Tensor&) -> Map {
-    return [&](const Tensor& u) { return u * 0.3; };
-  };
+  by_hand.first_order =
+      with_product([&](const Tensor&) -> Map { return [&](const Tensor& u) { return u * 0.3; }; });
   EXPECT_THROW(grad({implicit(f, problem.solution(), by_hand)}, {problem.x}, {g}), c10::Error);
 
   by_hand.on_failure = OnFailure::Warn;
@@ -169,7 +180,7 @@ TEST(Implicit, GradientsInSelectedInputsAreTheSame) {
   problem.x.requires_grad_();
   const Tensor upstream = problem.x.sin();
   const Tensor z = implicit([&](const Tensor& y) { return torch::tanh(y.matmul(problem.a)) + upstream; },
-                            zeros({4, 3}), rule(Equation::FixedPoint));
+                            zeros({4, 3}), rule());
   const Tensor g = normal({4, 3});
   for (const bool create_graph : {false, true}) {
     const auto both = grad({z}, {problem.a, problem.x}, {g}, true, create_graph);
@@ -183,7 +194,7 @@ TEST(Implicit, BackwardTwiceNeedsTheGraphRetained) {
   Affine problem;
   problem.x.requires_grad_();
   const Map f = [&](const Tensor& y) { return y.matmul(problem.a) + problem.x.sin(); };
-  const Tensor z = implicit(f, problem.solution(), rule(Equation::FixedPoint));
+  const Tensor z = implicit(f, problem.solution(), rule());
   const Tensor first = grad({z.sum()}, {problem.x}, {}, /*retain_graph=*/true)[0];
   EXPECT_TRUE(identical(grad({z.sum()}, {problem.x})[0], first));
   expect_error([&] { grad({z.sum()}, {problem.x}); }, "retain_graph");
@@ -193,14 +204,13 @@ TEST(Implicit, AMapThatCapturesSomethingElseLaterIsRefused) {
   const Tensor a = normal({4, 3}).requires_grad_(), b = normal({4, 3}).requires_grad_();
   bool first = true;
   const Map f = [&](const Tensor& y) { return std::exchange(first, false) ? 0.5 * y + a : 0.5 * y + a + b; };
-  const Tensor z = implicit(f, zeros({4, 3}), rule(Equation::FixedPoint));
+  const Tensor z = implicit(f, zeros({4, 3}), rule());
   expect_error([&] { grad({z.sum()}, {a}, {}, true, true); }, "f");
 }
 
 TEST(Implicit, NoGradientArrivesWhereNoneIsSent) {
   const Tensor x = normal({4, 3}).requires_grad_();
-  const Tensor z =
-      implicit([&](const Tensor& y) { return 0.5 * y + x; }, zeros({4, 3}), rule(Equation::FixedPoint));
+  const Tensor z = implicit([&](const Tensor& y) { return 0.5 * y + x; }, zeros({4, 3}), rule());
   const auto unused = grad({x.sum() + 0 * x.sum()}, {z}, {}, true, false, /*allow_unused=*/true)[0];
   EXPECT_FALSE(unused.defined());
   EXPECT_TRUE(identical(grad({z}, {x}, {zeros({4, 3})})[0], zeros({4, 3})));
@@ -210,8 +220,8 @@ TEST(Implicit, ThreadsDoNotDisturbEachOther) {
   const Tensor x = normal({5, 1});
   const auto second_derivative = [&] {
     const Tensor leaf = x.clone().requires_grad_();
-    const Tensor z = implicit([&](const Tensor& y) { return y.pow(3) + y - leaf; }, cubic_root(leaf),
-                              rule(Equation::Root));
+    const Tensor z =
+        implicit(root_of([&](const Tensor& y) { return y.pow(3) + y - leaf; }), cubic_root(leaf), rule());
     return grad({grad({z.sum()}, {leaf}, {}, true, true)[0].sum()}, {leaf})[0];
   };
   const Tensor expected = second_derivative();

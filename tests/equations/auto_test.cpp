@@ -64,8 +64,8 @@ TEST(Auto, EscalatesForTheSamplesThatStall) {
     const auto [value, stats] =
         fixed_point(f, zeros({3, 40}), {.solver = Auto{.dense_width = dense ? 40 : 39}});
     EXPECT_TRUE(stats.converged()) << stats.full();
-    EXPECT_EQ(stats.method, dense ? "Auto (Anderson, then dogleg for 1 of 3 samples)"
-                                  : "Auto (Anderson, then Newton-Krylov for 1 of 3 samples)");
+    EXPECT_EQ(stats.method, dense ? "Auto (Anderson, then Dogleg for 1 of 3 samples)"
+                                  : "Auto (Anderson, then NewtonKrylov for 1 of 3 samples)");
     // The others are as Anderson left them, bit by bit, and so are their reports.
     for (const std::int64_t sample : {0, 2}) {
       EXPECT_TRUE(identical(value[sample], stalled.value[sample]));
@@ -117,7 +117,7 @@ TEST(Auto, LeavesOutFinishedSamplesAndTakesThemBack) {
   const auto f = [&](const Tensor& z, const std::vector<Tensor>& inputs) {
     return inputs[0] * torch::matmul(z, rotation) + inputs[1];
   };
-  const auto [value, stats] = fixed_point(f, {gain, b}, zeros({6, 40}), {.solver = Auto{}});
+  const auto [value, stats] = fixed_point({f, {gain, b}}, zeros({6, 40}), {.solver = Auto{}});
   EXPECT_TRUE(stats.converged()) << stats.full();
   EXPECT_LT((f(value, {gain, b}) - value).norm().item<double>(), 1e-8);
 }

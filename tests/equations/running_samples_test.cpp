@@ -27,7 +27,7 @@ struct Mixed {
     const auto map = [this](const Tensor& z, const std::vector<Tensor>& inputs) {
       return f(z, weight, inputs[0], inputs[1]);
     };
-    return fixed_point(map, {x, rate}, torch::zeros_like(x), how);
+    return fixed_point({map, {x, rate}}, torch::zeros_like(x), how);
   }
 };
 
@@ -76,7 +76,7 @@ TEST(RunningSamples, LeaveOutWhatFailed) {
     return Mixed::f(z, problem.weight, inputs[0], inputs[1]);
   };
   const FixedPointOptions how{.max_iterations = 1000, .on_failure = OnFailure::Ignore};
-  const auto [value, stats] = fixed_point(map, {spoiled, problem.rate}, zeros({problem.batch, 8}), how);
+  const auto [value, stats] = fixed_point({map, {spoiled, problem.rate}}, zeros({problem.batch, 8}), how);
   EXPECT_EQ(stats.status[3], Status::NonFinite);
   EXPECT_EQ(stats.count(Status::Converged), problem.batch - 1);
 }
@@ -102,7 +102,7 @@ TEST(RunningSamples, OfARootGiveTheSame) {
     SCOPED_TRACE(solver.name());
     const RootOptions how{.solver = solver, .max_iterations = 1000};
     const auto all = root([&](const Tensor& z) { return g(z, {problem.x, problem.rate}); }, z0, how);
-    const auto some = root(g, {problem.x, problem.rate}, z0, how);
+    const auto some = root({g, {problem.x, problem.rate}}, z0, how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
     EXPECT_TRUE(close(some.value, all.value, 1e-9));
     EXPECT_EQ(some.stats.iterations, all.stats.iterations);
@@ -128,7 +128,7 @@ TEST(RunningSamples, OfATupleGiveTheSame) {
     const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
     const auto all =
         fixed_point([&](const std::vector<Tensor>& z) { return coupled_cell(z, inputs); }, z0, how);
-    const auto some = fixed_point(coupled_cell, inputs, z0, how);
+    const auto some = fixed_point({coupled_cell, inputs}, z0, how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
     for (const std::size_t i : {0, 1}) {
       EXPECT_EQ(some.value[i].sizes(), z0[i].sizes());
@@ -154,7 +154,7 @@ TEST(RunningSamples, OfATupleRootGiveTheSame) {
     SCOPED_TRACE(solver.name());
     const RootOptions how{.solver = solver, .max_iterations = 1000};
     const auto all = root([&](const std::vector<Tensor>& z) { return g(z, inputs); }, z0, how);
-    const auto some = root(g, inputs, z0, how);
+    const auto some = root({g, inputs}, z0, how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
     for (const std::size_t i : {0, 1}) EXPECT_TRUE(close(some.value[i], all.value[i], 1e-9));
     EXPECT_EQ(some.stats.iterations, all.stats.iterations);
@@ -173,7 +173,7 @@ TEST(RunningSamples, OfATupleAreAllThatIsEvaluated) {
     rows += z[0].size(0);
     return coupled_cell(z, in);
   };
-  const Stats some = fixed_point(counted, inputs, z0, how).stats;
+  const Stats some = fixed_point({counted, inputs}, z0, how).stats;
   EXPECT_LT(static_cast<double>(some.sample_evaluations),
             0.6 * static_cast<double>(some.evaluations * problem.batch));
   // The evaluation that the implicit gradient records comes on top.
@@ -199,7 +199,7 @@ TEST(RunningSamples, OfARootThatMixesThemAreRefused) {
   const RootOptions how{.solver = Broyden{.start = BroydenStart::Identity}};
   expect_error(
       [&] {
-        root(g, {x, rate}, zeros({40, 8}), how);
+        root({g, {x, rate}}, zeros({40, 8}), how);
       },
       "g: expected a map whose samples do not depend");
 }
@@ -215,7 +215,7 @@ TEST(RunningSamples, OfAMapThatMixesThemAreRefused) {
   const FixedPointOptions how{.solver = Picard{}, .max_iterations = 1000};
   expect_error(
       [&] {
-        fixed_point(passed, {problem.x, problem.rate}, zeros({problem.batch, 8}), how);
+        fixed_point({passed, {problem.x, problem.rate}}, zeros({problem.batch, 8}), how);
       },
       "do not depend on each other");
   const auto captured = [&](const Tensor& z) { return centered(z, problem.x, problem.rate); };
@@ -228,27 +228,31 @@ TEST(RunningSamples, NeedInputsOfTheBatch) {
   const auto map = [](const Tensor& z, const std::vector<Tensor>& inputs) { return 0.5 * z + inputs[0]; };
   expect_error(
       [&] {
-        fixed_point(map, {zeros({3, 2})}, zeros({2, 2}));
+        fixed_point({map, {zeros({3, 2})}}, zeros({2, 2}));
       },
       "inputs: expected tensors [B, …] with B = 2");
-  expect_error([&] { fixed_point(map, {Tensor()}, zeros({2, 2})); }, "inputs");
-  expect_error([&] { fixed_point(MapWithInputs(), {zeros({2, 2})}, zeros({2, 2})); }, "f: expected a map");
+  expect_error([&] { fixed_point({map, {Tensor()}}, zeros({2, 2})); }, "inputs");
+  expect_error([&] { fixed_point({MapWithInputs(), {zeros({2, 2})}}, zeros({2, 2})); }, "f: expected a map");
   const auto zero = [](const Tensor& z, const std::vector<Tensor>& inputs) { return inputs[0] - z; };
   expect_error(
       [&] {
-        root(zero, {zeros({3, 2})}, zeros({2, 2}));
+        root({zero, {zeros({3, 2})}}, zeros({2, 2}));
       },
       "inputs: expected tensors [B, …] with B = 2");
-  expect_error([&] { root(MapWithInputs(), {zeros({2, 2})}, zeros({2, 2})); }, "g: expected a map");
+  expect_error([&] { root({MapWithInputs(), {zeros({2, 2})}}, zeros({2, 2})); }, "g: expected a map");
   const std::vector<Tensor> z0{zeros({2, 2}), zeros({2, 1})};
   const auto same = [](const std::vector<Tensor>& z, const std::vector<Tensor>&) { return z; };
-  expect_error([&] { fixed_point(same, {zeros({3, 2})}, z0); }, "inputs: expected tensors [B, …] with B = 2");
-  expect_error([&] { fixed_point(TupleMapWithInputs(), {zeros({2, 2})}, z0); }, "f: expected a map");
-  expect_error([&] { root(TupleMapWithInputs(), {zeros({2, 2})}, z0); }, "g: expected a map");
+  expect_error(
+      [&] {
+        fixed_point({same, {zeros({3, 2})}}, z0);
+      },
+      "inputs: expected tensors [B, …] with B = 2");
+  expect_error([&] { fixed_point({TupleMapWithInputs(), {zeros({2, 2})}}, z0); }, "f: expected a map");
+  expect_error([&] { root({TupleMapWithInputs(), {zeros({2, 2})}}, z0); }, "g: expected a map");
   const auto one = [](const std::vector<Tensor>& z, const std::vector<Tensor>&) {
     return std::vector<Tensor>{z[0]};
   };
-  expect_error([&] { fixed_point(one, {}, z0); }, "2");
+  expect_error([&] { fixed_point({one, {}}, z0); }, "2");
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ Tensor with_inputs(const Tensor& w, const Tensor& x) {
   const MapWithInputs f = [=](const Tensor& z, const std::vector<Tensor>& in) {
     return torch::tanh(z.matmul(w) + in[0]);
   };
-  return fixed_point(f, {x}, torch::zeros_like(x), by(Anderson{})).value;
+  return fixed_point({f, {x}}, torch::zeros_like(x), by(Anderson{})).value;
 }
 
 Tensor recomputed(const Tensor& w, const Tensor& x) {

@@ -5,51 +5,44 @@
 #include <functional>
 #include <memory>
 
-#include "stillpoint/core/map.h"
+#include "stillpoint/core/condition.h"
+#include "stillpoint/core/linear_solver.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 
 namespace stillpoint {
 
-/// The implicit function theorem for an equation `r(z) = 0` that `z` solves.
+/// The implicit function theorem for a condition `r(z) = 0` that `z` satisfies.
 ///
-/// Let g be the gradient that arrives at z. The backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u
-/// back through one evaluation of f, to everything that f captured. The adjoint u solves an equation of the
-/// same form, so under `create_graph` this same rule attaches it. Hence every order is exact, up to the
-/// accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019, theorem 1.)
+/// With g the gradient that arrives at z, the backward pass solves `Aᵀu = g` for `A = −∂r/∂z` and pulls u
+/// back through one evaluation of the map to everything that it captured. Under `create_graph` the adjoint u
+/// is itself attached by this same rule, since it satisfies a condition of the same form: so every order is
+/// exact, up to the accuracy of z and of the linear solves. See docs/gradients.md. (Bai, Kolter, Koltun 2019,
+/// theorem 1.)
 struct ImplicitRule {
-  /// Solves `u = product(u) + g` (FixedPoint) or `0 = product(u) + g` (Root), to a resolved tolerance
-  /// relative to g. `product` is the linear map u ↦ Jᵀu.
-  using AdjointSolve = std::function<Solution<at::Tensor>(Equation, const Map& product, const at::Tensor& g,
-                                                          const Tolerance& tolerance)>;
+  /// Finds the first-order adjoint from what is known at z beside the recorded Aᵀ, `a`; the tolerance comes
+  /// resolved. What it reports has to be true of `a`.
+  using FirstOrder = std::function<Solution<at::Tensor>(const LinearOperator& a, const at::Tensor& z,
+                                                        const at::Tensor& g, const Tolerance& tolerance)>;
 
-  Equation equation = Equation::FixedPoint;
-  AdjointSolve solve;  ///< like all functions here, called from each thread that runs a backward pass
-  Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of the adjoint equation, relative to g
+  LinearSolver solver;  ///< of Aᵀu = g; called, as all functions here, from each thread of a backward pass
+  Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of that solve, relative to g
   OnFailure on_failure = OnFailure::Warn;
-  /// Optional: the product u ↦ Jᵀu at a given z, written by hand, for the first-order backward solve. The
-  /// result is checked with the recorded product, so a wrong one ends as `Status::Inaccurate`.
-  std::function<Map(const at::Tensor& z)> transposed_jacobian = {};
-  /// Optional: replaces `solve` for the first-order adjoint, if you know more about A at z than its products.
-  /// It has to reach the tolerance as well, because higher orders build on the adjoint.
-  AdjointSolve first_order_solve = {};
-  /// Optional: g ↦ u ≈ A⁻ᵀ g. The estimate is taken for the adjoint as it is, until a backward pass creates a
-  /// graph. Its residual is reported, for one product. `on_failure` is obeyed only if the residual is not
-  /// finite.
-  Map adjoint_estimate = {};
+  /// Takes the place of `solver` for the first-order adjoint; optional. It has to reach the tolerance as
+  /// well: higher orders build on the adjoint.
+  FirstOrder first_order = {};
+  /// An estimate of the first-order adjoint, taken as it is until a backward pass creates a graph; optional.
+  /// `on_failure` is obeyed only if its residual is not finite.
+  FirstOrder estimate = {};
 };
 
-/// Returns `z`, which solves the equation that `f` states, with its derivatives attached. Returns `z` itself
-/// if f captured nothing that requires a gradient, or if gradients are off.
-///
-/// The backward pass writes its report to `backward`, if given. `f` is called again only if the backward pass
-/// creates a graph.
-///
-/// Cost: one recorded evaluation of f now, which is kept until the backward pass; there, one linear solve and
-/// one pull back. Errors: a c10::Error in a backward pass that creates a graph, if `f` then captures other
-/// leaves, edited ones, or has another value; one that says what to do instead under torch::jit tracing, with
-/// forward-mode tangents and in vmap.
-at::Tensor implicit(const Map& f, const at::Tensor& z, ImplicitRule rule,
+/// `z` (which satisfies the condition) with its derivatives attached; `z` itself if the map captured nothing
+/// that requires a gradient, or if gradients are off. The backward pass writes its report to `backward`, if
+/// given. Cost: one recorded evaluation now, which is kept until the backward pass; there, one linear solve
+/// and one pull back. The map is called again only when the backward pass creates a graph, which throws a
+/// c10::Error if it then captures other leaves, edited ones, or has another value. Under torch::jit tracing,
+/// with forward-mode tangents and in vmap it throws one that says what to do.
+at::Tensor implicit(const Condition& condition, const at::Tensor& z, ImplicitRule rule,
                     std::shared_ptr<Stats> backward = nullptr);
 
 }  // namespace stillpoint

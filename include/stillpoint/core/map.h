@@ -28,10 +28,4 @@ using MapWithInputs = std::function<at::Tensor(const at::Tensor& z, const std::v
 using TupleMapWithInputs = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& z,
                                                                  const std::vector<at::Tensor>& inputs)>;
 
-/// Which equation a map states about its argument.
-enum class Equation {
-  FixedPoint,  ///< z = f(z): residual f(z) − z
-  Root,        ///< f(z) = 0: residual f(z)
-};
-
 }  // namespace stillpoint

@@ -86,16 +86,6 @@ class Monitor {
   /// Shows each update to `observer`, which may be empty. Costs a copy of rows per update once samples have
   /// ended at different iterates.
   void observe(Observer observer) { observer_ = std::move(observer); }
-  /// Tells the solver that an inverse of its Jacobian will be of use after the solve.
-  void ask_for_inverse() { inverse_wanted_ = true; }
-  bool inverse_wanted() const { return inverse_wanted_; }
-  /// Called by a solver that was asked for it and has an approximation H of the inverse of A = −∂r/∂z, where
-  /// r is the residual. The map is u ↦ Hᵀu for tensors shaped like z, each sample with its own H, near where
-  /// that sample ended. Call it before the solver returns. What the map captures lives until the backward
-  /// pass.
-  void leave_inverse(Map transposed) { inverse_ = std::move(transposed); }
-  /// The inverse that was left; empty if none was.
-  const Map& inverse() const { return inverse_; }
   /// Sets the name of the method in the report.
   void describe(std::string method) { method_ = std::move(method); }
 
@@ -160,8 +150,6 @@ class Monitor {
   std::vector<double> distance_;  // of the latest step, as `Criterion::Step` measures it
   at::Tensor previous_;           // the iterate before, if that is asked for
   Observer observer_;
-  bool inverse_wanted_ = false;
-  Map inverse_;
   at::Tensor finished_;  // rows of the samples that have finished; undefined until they part ways
 };
 

@@ -9,7 +9,11 @@
 namespace stillpoint {
 
 /// What is known of a matrix beforehand. The solvers rely on it without testing it.
-enum class Structure : std::uint8_t { General, PositiveDefinite /**< symmetric, too */ };
+enum class Structure : std::uint8_t {
+  General,
+  Symmetric,
+  PositiveDefinite,  ///< symmetric, too
+};
 
 /// A batch of square matrices, one per sample, given by their product with a batch of vectors.
 ///

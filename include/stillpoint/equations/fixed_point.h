@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "stillpoint/core/map.h"
+#include "stillpoint/core/condition.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/gradient.h"
@@ -50,30 +50,21 @@ struct FixedPointOptions {
 ///
 /// **Later calls of f.** If the backward pass creates a graph, f is called again there. What it captured by
 /// reference must live until then, and a c10::Error is thrown if f is no longer what it was.
-Solution<at::Tensor> fixed_point(const Map& f, const at::Tensor& z0, const FixedPointOptions& options = {});
-
-/// The same for a map that takes what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing
-/// it. Samples that have converged are then left out of the evaluations. In a batch with few slow samples,
-/// the cost is that of the slow ones (`stats.sample_evaluations`).
 ///
-/// The set is narrowed whenever a quarter of it has finished. Results may differ from those of the whole
-/// batch in rounding, as matrix products of other sizes do.
-///
-/// Further errors: a c10::Error naming f if its samples depend on each other (batch statistics, say), which
-/// takes one more evaluation to find out; one naming inputs if a batch dimension differs from that of z0.
-Solution<at::Tensor> fixed_point(const MapWithInputs& f, const std::vector<at::Tensor>& inputs,
-                                 const at::Tensor& z0, const FixedPointOptions& options = {});
+/// **Leaving finished samples out.** `fixed_point({f, inputs}, z0)` takes a map `f(z, inputs)` that is given
+/// what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing it. Samples that have
+/// converged are then left out of the evaluations. In a batch with few slow samples, the cost is that of the
+/// slow ones (`stats.sample_evaluations`). The set is narrowed whenever a quarter of it has finished. Results
+/// may differ from those of the whole batch in rounding, as matrix products of other sizes do. Further
+/// errors: a c10::Error naming f if its samples depend on each other (batch statistics, say), which takes one
+/// more evaluation to find out; one naming inputs if a batch dimension differs from that of z0.
+Solution<at::Tensor> fixed_point(const Condition& f, const at::Tensor& z0,
+                                 const FixedPointOptions& options = {});
 
 /// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device. Norms are taken
 /// over all numbers of a sample together. The results are views of one tensor and not always contiguous.
 /// Where they carry a gradient, autograd does not allow editing them in place: clone them first.
-Solution<std::vector<at::Tensor>> fixed_point(const TupleMap& f, const std::vector<at::Tensor>& z0,
-                                              const FixedPointOptions& options = {});
-
-/// Both: a state of several tensors, with finished samples left out.
-Solution<std::vector<at::Tensor>> fixed_point(const TupleMapWithInputs& f,
-                                              const std::vector<at::Tensor>& inputs,
-                                              const std::vector<at::Tensor>& z0,
+Solution<std::vector<at::Tensor>> fixed_point(const TupleCondition& f, const std::vector<at::Tensor>& z0,
                                               const FixedPointOptions& options = {});
 
 }  // namespace stillpoint

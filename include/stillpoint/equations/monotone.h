@@ -5,12 +5,12 @@
 #include <functional>
 #include <vector>
 
-#include "stillpoint/core/map.h"
-#include "stillpoint/equations/fixed_point.h"
+#include "stillpoint/core/condition.h"
 
 namespace stillpoint {
 
-/// The map z ↦ σ(W z + b) in its parts, for the splitting solvers `ForwardBackward` and `PeacemanRachford`.
+/// The map z ↦ σ(W z + b) in its parts, for `fixed_point` with the splitting solvers
+/// `ForwardBackward` and `PeacemanRachford`.
 ///
 /// Let I − W be strongly monotone (vᵀ(I − W)v ≥ m vᵀv with m > 0), and let σ be a projection onto a convex
 /// set, as ReLU and clamping are. Then there is exactly one fixed point, however large W is, and both solvers
@@ -27,11 +27,10 @@ struct MonotoneMap {
   /// problem, on which the default step of `PeacemanRachford` is based. Called once per solve without a step.
   /// Empty: 1.
   std::function<double()> scale = {};
-};
 
-/// Like `fixed_point` of z ↦ σ(W z + b), with any solver, including those that need the parts. The gradient
-/// is the implicit one of the whole map. Further errors: a c10::Error naming f if a part is missing.
-Solution<at::Tensor> fixed_point(const MonotoneMap& f, const at::Tensor& z0,
-                                 const FixedPointOptions& options = {});
+  /// The condition of the whole map, z = σ(W z + b): with any solver, and with those that need the parts. The
+  /// gradient is the implicit one of the whole map. Errors: a c10::Error naming f if a part is missing.
+  operator Condition() const;  // NOLINT(google-explicit-constructor): verbs take it as it is
+};
 
 }  // namespace stillpoint

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "stillpoint/core/map.h"
+#include "stillpoint/core/condition.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/gradient.h"
@@ -37,21 +37,13 @@ struct RootOptions {
 /// side is a lower bound of the distance to a root. It depends neither on the unit of g nor on that of z (see
 /// `Slopes`).
 ///
-/// Everything else is as for `fixed_point`: what comes back, what happens to a sample that fails, errors
-/// (which call the map g), and the cost of the gradient. For the gradient to exist, the Jacobian must be
-/// regular at the root. The backward pass reports a singular one as inaccurate.
-Solution<at::Tensor> root(const Map& g, const at::Tensor& z0, const RootOptions& options = {});
+/// Everything else is as for `fixed_point`: `{g, inputs}`, what comes back, what happens to a sample that
+/// fails, errors (which call the map g), and the cost of the gradient. For the gradient to exist, the
+/// Jacobian must be regular at the root. The backward pass reports a singular one as inaccurate.
+Solution<at::Tensor> root(const Condition& g, const at::Tensor& z0, const RootOptions& options = {});
 
 /// The same for a state of several tensors, `[B, …]` each with the same B, dtype and device.
-Solution<std::vector<at::Tensor>> root(const TupleMap& g, const std::vector<at::Tensor>& z0,
+Solution<std::vector<at::Tensor>> root(const TupleCondition& g, const std::vector<at::Tensor>& z0,
                                        const RootOptions& options = {});
-
-/// The same for maps that take what belongs to each sample as `inputs` (`[B, …]` each). Samples that have
-/// converged are left out of the evaluations. Errors and cost are those of the overload of `fixed_point` that
-/// does this.
-Solution<at::Tensor> root(const MapWithInputs& g, const std::vector<at::Tensor>& inputs, const at::Tensor& z0,
-                          const RootOptions& options = {});
-Solution<std::vector<at::Tensor>> root(const TupleMapWithInputs& g, const std::vector<at::Tensor>& inputs,
-                                       const std::vector<at::Tensor>& z0, const RootOptions& options = {});
 
 }  // namespace stillpoint

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "stillpoint/autograd/implicit.h"
-#include "stillpoint/linear/solver.h"
+#include "stillpoint/core/linear_solver.h"
 #include "stillpoint/linear/solvers/automatic.h"
 
 namespace stillpoint {
@@ -30,8 +30,5 @@ Solution<at::Tensor> linear_solve(const LinearOperator& a, const at::Tensor& b,
 /// The same for matrices `[B, N, N]`, or one `[N, N]` for all samples, and `b` `[B, N]`.
 Solution<at::Tensor> linear_solve(const at::Tensor& matrix, const at::Tensor& b,
                                   const LinearSolveOptions& options = {});
-
-/// `solver` in the form that the implicit rule needs.
-ImplicitRule::AdjointSolve adjoint_solve(LinearSolver solver, Structure structure = Structure::General);
 
 }  // namespace stillpoint

@@ -20,8 +20,7 @@ at::Tensor jacobian_norm(const Map& f, const at::Tensor& z, std::int64_t probes)
   detail::check_state("z", z);
   TORCH_CHECK(probes >= 1, "probes: expected ≥ 1, got ", probes);
   const bool recording = at::GradMode::is_enabled();
-  const Tape tape(CheckedMap(f, "f").checked(), z,
-                  recording ? Tape::Input::Connected : Tape::Input::Detached);
+  const Tape tape(CheckedMap(f).checked().map, z, recording ? Tape::Input::Connected : Tape::Input::Detached);
   const bool create_graph = recording && (z.requires_grad() || !tape.captured().empty());
 
   // Probes are scaled, not their squares summed and divided, which could overflow in half precision.

@@ -209,7 +209,7 @@ std::vector<double> spectral_radius(const Map& f, const at::Tensor& z, const Spe
   detail::check_state("z", z);
   check_options(options);
   const at::NoGradGuard no_grad;
-  const CheckedMap checked(f, "f");
+  const CheckedMap checked(f);
   const Tape tape = checked.record(z);
   const std::int64_t batch = z.size(0);
   const std::int64_t width = detail::row_width(z);

@@ -2,17 +2,29 @@
 
 #include <memory>
 
-#include "stillpoint/autograd/implicit.h"
+#include "stillpoint/core/linear_solver.h"
 #include "stillpoint/equations/gradients/implicit_gradient.h"
-#include "stillpoint/linear/solver.h"
 
-// Solves of the first-order adjoint system that start from something. Each reaches the tolerance as without.
+// Linear solvers of the first-order adjoint system that begin with something. Each reaches the tolerance as
+// without.
 namespace stillpoint::detail {
 
 /// With u ↦ Hᵀu ≈ A⁻ᵀu as a preconditioner.
-ImplicitRule::AdjointSolve preconditioned_solve(LinearSolver solver, Map transposed_inverse);
+struct PreconditionedSolver {
+  LinearSolver solver;
+  Map transposed_inverse;
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& g, const at::Tensor& u0,
+                             const Tolerance& tolerance) const;
+};
 
 /// From where the last one ended, for which it keeps its own end.
-ImplicitRule::AdjointSolve warm_started_solve(LinearSolver solver, std::shared_ptr<AdjointStart> start);
+struct WarmStartedSolver {
+  LinearSolver solver;
+  std::shared_ptr<AdjointStart> start;
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& g, const at::Tensor& u0,
+                             const Tolerance& tolerance) const;
+};
 
 }  // namespace stillpoint::detail

@@ -6,8 +6,8 @@
 
 namespace stillpoint {
 
-at::Tensor PhantomGradient::differentiate(FixedPointProblem& problem) const {
-  TORCH_CHECK(problem.f.equation() == Equation::FixedPoint,
+at::Tensor PhantomGradient::differentiate(Problem& problem) const {
+  TORCH_CHECK(problem.f.form() == Form::FixedPoint,
               "gradient: PhantomGradient takes steps z ← g(z), which lead to no root; use ImplicitGradient");
   TORCH_CHECK(steps >= 1, "PhantomGradient.steps: expected ≥ 1, got ", steps);
   TORCH_CHECK(damping > 0.0 && damping <= 1.0, "PhantomGradient.damping: expected a number in (0, 1], got ",

@@ -1,7 +1,7 @@
 #include "stillpoint/equations/gradients/reversible_gradient.h"
 
 #include <ATen/Functions.h>
-#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/saved_variable.h>
@@ -13,29 +13,42 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "autograd/evaluation.h"
 #include "autograd/layer_node.h"
 #include "core/report_lock.h"
 #include "core/rows/rows.h"
-#include "equations/solvers/coupled_iteration.h"
 #include "stillpoint/autograd/tape.h"
+#include "stillpoint/equations/solvers/reversible.h"
 
 namespace stillpoint {
 namespace {
 
-using detail::CoupledPair;
 using torch::autograd::edge_list;
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
+
+// The state of Reversible, in double, `[B, …]` each.
+struct Pair {
+  at::Tensor z;
+  at::Tensor y;
+
+  static Pair of(const State& state) { return {state[0], state[1]}; }
+};
+
+// The x of (1 − mixing) x + mixing fx, for the samples that took the step.
+at::Tensor unmix(const at::Tensor& mixed, const at::Tensor& fx, double mixing, const Mask& moved) {
+  return detail::select_rows(moved, at::sub(mixed, fx, mixing) / (1.0 - mixing), mixed);
+}
 
 // How far each sample came back beside the points that the iteration had passed.
 class Drift {
  public:
   Drift(Norm norm, std::size_t batch) : norm_(norm), largest_(batch, 0.0) {}
 
-  void compare(const CoupledPair& back, const CoupledPair& passed) {
+  void compare(const Pair& back, const Pair& passed) {
     const std::vector<double> y = detail::row_norms((back.y - passed.y).contiguous(), norm_);
     const std::vector<double> z = detail::row_norms((back.z - passed.z).contiguous(), norm_);
     for (std::size_t b = 0; b < largest_.size(); ++b) {
@@ -49,7 +62,7 @@ class Drift {
     stats.residual = largest_;
     stats.status.assign(largest_.size(), Status::Converged);
     for (std::size_t b = 0; b < largest_.size(); ++b) {
-      if (largest_[b] <= *tolerance.absolute + *tolerance.relative * scale[b]) continue;
+      if (largest_[b] <= tolerance.allowed(scale[b])) continue;
       stats.status[b] = std::isfinite(largest_[b]) ? Status::Inaccurate : Status::NonFinite;
     }
   }
@@ -59,94 +72,128 @@ class Drift {
   std::vector<double> largest_;
 };
 
+// What the iteration went through, as far as the backward pass needs it.
+struct Course {
+  std::vector<Step> steps;  // without the states that they led to
+  Pair start;
+  Pair end;
+  std::vector<Pair> checkpoints;  // the pair after each `checkpoint_every` steps
+
+  std::int64_t length() const { return static_cast<std::int64_t>(steps.size()); }
+  std::vector<std::int64_t> steps_of_each(std::size_t batch) const {
+    std::vector<std::int64_t> counts(batch, 0);
+    for (const Step& step : steps) {
+      for (std::size_t b = 0; b < batch; ++b) counts[b] += step.moved[b];
+    }
+    return counts;
+  }
+};
+
+Course run(const Problem& problem, std::int64_t checkpoint_every) {
+  const at::NoGradGuard no_grad;
+  State state = problem.start();
+  Course course;
+  course.start = course.end = Pair::of(state);
+  while (std::optional<Step> step = problem.next(state)) {
+    state = std::move(step->next);
+    course.end = Pair::of(state);
+    course.steps.push_back({.next = {}, .again = std::move(step->again), .moved = std::move(step->moved)});
+    if (checkpoint_every > 0 && course.length() % checkpoint_every == 0)
+      course.checkpoints.push_back(course.end);
+  }
+  return course;
+}
+
 void accumulate(at::Tensor& sum, const at::Tensor& term) {
   if (term.defined()) sum = sum.defined() ? sum + term : term;
 }
 
 struct SavedReversible : detail::Saved {
+  SavedReversible(const Reversible& reversible, Map map, detail::Evaluation at_start, Course went)
+      : solver(reversible), f(std::move(map)), evaluation(std::move(at_start)), course(std::move(went)) {}
+
+  Reversible solver;
   Map f;  // of the pair's tensors, in double
-  double mixing = 0.0;
+  detail::Evaluation evaluation;
+  Course course;
   std::int64_t checkpoint_every = 0;
   Tolerance tolerance;  // of the drift, resolved
   OnFailure on_failure = OnFailure::Warn;
   std::shared_ptr<Stats> stats;
-  std::vector<std::int64_t> steps;  // that each sample took
-  CoupledPair last;
-  std::vector<CoupledPair> checkpoints;
-  std::optional<detail::Evaluation> evaluation;  // at the start
   SavedVariable start, out;
-
-  std::int64_t step_count() const { return steps.empty() ? 0 : *std::ranges::max_element(steps); }
-
-  Mask running_at(std::int64_t step) const {
-    Mask marks(steps.size());
-    for (std::size_t b = 0; b < marks.size(); ++b) marks[b] = step < steps[b];
-    return marks;
-  }
-
-  // All pairs from the start on, recorded.
-  std::vector<CoupledPair> replay(const at::Tensor& z0) const {
-    std::vector<CoupledPair> path{{z0, z0}};
-    for (std::int64_t k = 0; k < step_count(); ++k) {
-      const Mask running = running_at(k);
-      CoupledPair next = path.back();
-      next.y = detail::mix(next.y, f(next.z), mixing, running);
-      next.z = detail::mix(next.z, f(next.y), mixing, running);
-      path.push_back(std::move(next));
-    }
-    return path;
-  }
-
-  // Of x' = mix(x, f(w)): takes the gradient of x' to those of x, of w and of what f captured.
-  void pull_back(const Tape& f_at_w, const Mask& running, at::Tensor& of_x, at::Tensor& of_w,
-                 variable_list& result) const {
-    const at::Tensor v = detail::select_rows(running, mixing * of_x, at::zeros_like(of_x));
-    evaluation->expect_same_captures(f_at_w);
-    const variable_list parts = f_at_w.pull_back_all(v, at::GradMode::is_enabled());
-    of_x = detail::select_rows(running, (1.0 - mixing) * of_x, of_x);
-    accumulate(of_w, parts[0]);
-    for (std::size_t i = 1; i < parts.size(); ++i) accumulate(result[i], parts[i]);
-  }
 
   variable_list differentiate(const std::shared_ptr<Node>& node, const at::Tensor& g) const override {
     const at::Tensor z = out.unpack(node).detach();  // throws if edited
+    Drift drift(tolerance.norm, z.size(0));
     const bool create_graph = at::GradMode::is_enabled();
-    const Tape::Input input = create_graph ? Tape::Input::Connected : Tape::Input::Detached;
-    const at::Tensor z0 = start.unpack().to(at::kDouble);
-    const std::vector<CoupledPair> path = create_graph ? replay(z0) : std::vector<CoupledPair>();
+    variable_list result = create_graph ? iterate_again(g) : run_backwards(g, node->num_outputs(), drift);
+    report(drift, z, create_graph);
+    return result;
+  }
+
+  // All steps once more, recorded: exact to any order.
+  variable_list iterate_again(const at::Tensor& g) const {
+    if (course.steps.empty()) {
+      variable_list result(1 + evaluation.captures());
+      result[0] = g;
+      return result;
+    }
+    const Map whole = [this, dtype = g.scalar_type()](const at::Tensor& z0) {
+      State state = solver.init(z0);
+      for (const Step& step : course.steps) state = step.again(state);
+      return state[0].to(dtype);
+    };
+    const Tape tape(detail::evaluated_again(whole), start.unpack(), Tape::Input::Connected);
+    evaluation.expect_same_captures(tape);
     TORCH_CHECK(
-        !create_graph || detail::disagreement(path.back().z, last.z) == 0.0,
+        detail::disagreement(tape.value(), course.end.z.to(g.scalar_type())) == 0.0,
         "f: expected the same iteration again in the backward pass, but it led elsewhere than in the forward "
         "pass: something that f reads has been edited since, or f is random");
-    CoupledPair pair = create_graph ? path.back() : last;
-    CoupledPair gradient{at::zeros_like(last.y), g.to(at::kDouble)};
-    Drift drift(tolerance.norm, steps.size());
-    variable_list result(node->num_outputs());
-    for (std::int64_t k = step_count() - 1; k >= 0; --k) {
-      const Mask running = running_at(k);
-      const Tape of_y(f, pair.y, input);
-      pair.z = create_graph ? path[k].z : detail::unmix(pair.z, of_y.value(), mixing, running);
-      pull_back(of_y, running, gradient.z, gradient.y, result);
-      const Tape of_z(f, pair.z, input);
-      pair.y = create_graph ? path[k].y : detail::unmix(pair.y, of_z.value(), mixing, running);
-      pull_back(of_z, running, gradient.y, gradient.z, result);
+    return tape.pull_back_all(g, /*create_graph=*/true);
+  }
+
+  // The steps backwards, each found from where it led.
+  variable_list run_backwards(const at::Tensor& g, std::size_t inputs, Drift& drift) const {
+    const double mixing = solver.mixing;
+    Pair pair = course.end;
+    Pair gradient{g.to(at::kDouble), at::zeros_like(pair.y)};
+    variable_list result(inputs);
+    for (std::int64_t k = course.length() - 1; k >= 0; --k) {
+      const Mask& moved = course.steps[k].moved;
+      const Tape at_y(f, pair.y);
+      pair.z = unmix(pair.z, at_y.value(), mixing, moved);
+      pull_back(at_y, moved, gradient.z, gradient.y, result);
+      const Tape at_z(f, pair.z);
+      pair.y = unmix(pair.y, at_z.value(), mixing, moved);
+      pull_back(at_z, moved, gradient.y, gradient.z, result);
       const bool kept = checkpoint_every > 0 && k % checkpoint_every == 0;
-      if (create_graph || (k > 0 && !kept)) continue;
-      const CoupledPair passed = k > 0 ? checkpoints[k / checkpoint_every - 1] : CoupledPair{z0, z0};
+      if (k > 0 && !kept) continue;
+      const Pair& passed = k > 0 ? course.checkpoints[k / checkpoint_every - 1] : course.start;
       drift.compare(pair, passed);
       pair = passed;
     }
     accumulate(result[0], (gradient.y + gradient.z).to(g.scalar_type()));
-    report(drift, z, create_graph);
     return result;
+  }
+
+  // Of x' = (1 − mixing) x + mixing f(w): takes the gradient of x' to those of x, of w and of what f
+  // captured.
+  void pull_back(const Tape& f_at_w, const Mask& moved, at::Tensor& of_x, at::Tensor& of_w,
+                 variable_list& result) const {
+    evaluation.expect_same_captures(f_at_w);
+    const at::Tensor v = detail::select_rows(moved, solver.mixing * of_x, at::zeros_like(of_x));
+    const variable_list parts = f_at_w.pull_back_all(v);
+    of_x = detail::select_rows(moved, (1.0 - solver.mixing) * of_x, of_x);
+    accumulate(of_w, parts[0]);
+    for (std::size_t i = 1; i < parts.size(); ++i) accumulate(result[i], parts[i]);
   }
 
   void report(const Drift& drift, const at::Tensor& z, bool create_graph) const {
     Stats reversal;
     reversal.method = create_graph ? "iteration again from z0" : "reversal";
-    reversal.iterations = steps;
-    reversal.evaluations = (create_graph ? 4 : 2) * step_count();
-    reversal.jacobian_products = 2 * step_count();
+    reversal.iterations = course.steps_of_each(z.size(0));
+    reversal.evaluations = 2 * course.length();
+    reversal.jacobian_products = 2 * course.length();
     drift.write(z, tolerance, reversal);
     {
       const std::lock_guard<std::mutex> lock(detail::report_lock);
@@ -163,7 +210,7 @@ Map in_double(Map f, at::ScalarType dtype) {
 
 }  // namespace
 
-at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
+at::Tensor ReversibleGradient::differentiate(Problem& problem) const {
   const auto* solver = problem.solver.target<Reversible>();
   TORCH_CHECK(solver != nullptr,
               "gradient: ReversibleGradient runs the iteration of Reversible backwards, but the solver is ",
@@ -171,35 +218,24 @@ at::Tensor ReversibleGradient::differentiate(FixedPointProblem& problem) const {
   TORCH_CHECK(checkpoint_every >= 0, "ReversibleGradient.checkpoint_every: expected ≥ 0, got ",
               checkpoint_every);
   const at::ScalarType dtype = problem.z0.scalar_type();
-  const auto saved = std::make_shared<SavedReversible>();
-  saved->tolerance = drift.resolved(dtype);
+  const Tolerance resolved = drift.resolved(dtype);
   edge_list edges{torch::autograd::impl::gradient_edge(problem.z0)};
+  std::optional<detail::Evaluation> evaluation;
   {
     const Tape tape = problem.f.record(problem.z0);
     edges.insert(edges.end(), tape.captured().begin(), tape.captured().end());
-    saved->evaluation.emplace(tape);
+    evaluation.emplace(tape);
   }
-  saved->steps.assign(problem.z0.size(0), 0);
-  {
-    const at::NoGradGuard no_grad;
-    saved->last = detail::iterate(*solver, problem.f, problem.z0.detach(), problem.monitor,
-                                  [&](const Mask& running, const CoupledPair& pair) {
-                                    for (std::size_t b = 0; b < running.size(); ++b) {
-                                      saved->steps[b] += running[b];
-                                    }
-                                    if (checkpoint_every > 0 && saved->step_count() % checkpoint_every == 0) {
-                                      saved->checkpoints.push_back(pair);
-                                    }
-                                  });
-  }
-  problem.monitor.settle_for_latest();
-  at::Tensor out = saved->last.z.to(dtype).detach();
-  problem.reopen(out);
+  Course course = run(problem, checkpoint_every);
+  at::Tensor out = course.end.z.to(dtype).detach();
+  problem.settle(out);
   if (edges.size() == 1 && !edges[0].is_valid()) return out;
 
-  saved->f = detail::evaluated_again(in_double(problem.f.checked(), dtype));
-  saved->mixing = solver->mixing;
+  Map f = detail::evaluated_again(in_double(problem.f.checked().map, dtype));
+  const auto saved =
+      std::make_shared<SavedReversible>(*solver, std::move(f), std::move(*evaluation), std::move(course));
   saved->checkpoint_every = checkpoint_every;
+  saved->tolerance = resolved;
   saved->on_failure = problem.on_failure;
   saved->stats = problem.stats.backward = std::make_shared<Stats>();
   saved->start = SavedVariable(problem.z0, /*is_output=*/false);

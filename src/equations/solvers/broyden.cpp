@@ -73,7 +73,7 @@ std::int64_t trusted_steps(std::int64_t memory, std::int64_t width, bool from_ja
 at::Tensor evaluate(const CheckedMap& f, const Monitor& monitor, const at::Tensor& z, at::IntArrayRef shape,
                     RowNorms& norms) {
   at::Tensor fz = f(z.view(shape)).view(z.sizes());
-  if (f.equation() == Equation::FixedPoint) {
+  if (f.form() == Form::FixedPoint) {
     residual_norms(z, fz, monitor.tolerance().norm, norms);
   } else {
     monitor.norms(z, fz, norms);
@@ -83,9 +83,9 @@ at::Tensor evaluate(const CheckedMap& f, const Monitor& monitor, const at::Tenso
 
 }  // namespace
 
-void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse) const {
   TORCH_CHECK(memory >= 1, "Broyden.memory: expected ≥ 1, got ", memory);
-  const bool fixed_point = f.equation() == Equation::FixedPoint;
+  const bool fixed_point = f.form() == Form::FixedPoint;
   const bool from_jacobian =
       start.value_or(fixed_point ? BroydenStart::Identity : BroydenStart::Jacobian) == BroydenStart::Jacobian;
   const at::IntArrayRef shape = z0.sizes();
@@ -94,43 +94,39 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor)
   at::Tensor fz = evaluate(f, monitor, z, shape, norms);
   std::optional<Linearization> first;
   // Before samples are left out that z0 solves: their inverse is wanted, too.
-  if (from_jacobian && monitor.inverse_wanted()) first.emplace(f, z0);
+  if (from_jacobian && inverse != nullptr) first.emplace(f, z0);
   if (!monitor.update(z0, norms) || z.size(1) == 0) {
-    if (monitor.inverse_wanted() && from_jacobian) {
-      detail::leave_inverse_at(monitor, *first);
-    } else if (monitor.inverse_wanted()) {
-      monitor.leave_inverse([](const at::Tensor& u) { return u; });
-    }
+    if (inverse == nullptr) return;
+    *inverse = from_jacobian ? detail::transposed_inverse_at(*first) : [](const at::Tensor& u) { return u; };
     return;
   }
   Setbacks setbacks(monitor.running(), trusted_steps(memory, z.size(1), from_jacobian));
   detail::Standing best(z, norms);
-  detail::BroydenUpdates inverse(z, memory, f.equation());
+  detail::BroydenUpdates updates(z, memory, f.form());
   if (from_jacobian) {
     if (!first) first.emplace(f, z0);
-    inverse.set_start(Mask(z.size(0), 1), detail::inverse_jacobian(*first));
+    updates.set_start(Mask(z.size(0), 1), detail::inverse_jacobian(*first));
     first.reset();
   }
   while (true) {
     // An update from a step that failed says how the map is there, and is kept; a new Jacobian says it
     // better.
     const auto& anew = from_jacobian ? setbacks.failed() : setbacks.overflowed();
-    z = inverse.step(z, fz, best.z(), {monitor.running(), setbacks.improved(), setbacks.failed(), anew},
+    z = updates.step(z, fz, best.z(), {monitor.running(), setbacks.improved(), setbacks.failed(), anew},
                      setbacks.lengths());
     fz = evaluate(f, monitor, z, shape, norms);
     setbacks.judge(norms, best.norms(), monitor.running());
     best.move(setbacks.improved(), z, norms);
     if (!monitor.update(best.z().view(shape), best.norms())) break;
     if (from_jacobian && setbacks.any()) {
-      inverse.set_start(setbacks.failed(), detail::inverse_jacobian(Linearization(f, best.z().view(shape))));
+      updates.set_start(setbacks.failed(), detail::inverse_jacobian(Linearization(f, best.z().view(shape))));
     }
   }
-  if (monitor.inverse_wanted()) {
-    inverse.settle();
-    monitor.leave_inverse([inverse = std::move(inverse)](const at::Tensor& u) {
-      return inverse.transposed_times(u.reshape({u.size(0), detail::row_width(u)})).view(u.sizes());
-    });
-  }
+  if (inverse == nullptr) return;
+  updates.settle();
+  *inverse = [updates = std::move(updates)](const at::Tensor& u) {
+    return updates.transposed_times(u.reshape({u.size(0), detail::row_width(u)})).view(u.sizes());
+  };
 }
 
 }  // namespace stillpoint

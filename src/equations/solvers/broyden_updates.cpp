@@ -134,11 +134,11 @@ class BroydenUpdates::Row {
   double *step_dots_, *dots_;
 };
 
-BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equation equation)
+BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form)
     : batch_(like.size(0)),
       width_(like.size(1)),
       memory_(memory),
-      fixed_point_(equation == Equation::FixedPoint),
+      fixed_point_(form == Form::FixedPoint),
       rows_(has_row_kernels(like)),
       used_(batch_, 0) {
   constexpr std::int64_t cache_line = 64;  // bytes

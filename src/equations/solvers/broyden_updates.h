@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/rows/rows.h"
-#include "stillpoint/core/map.h"
+#include "stillpoint/core/condition.h"
 
 namespace stillpoint::detail {
 
@@ -25,7 +25,7 @@ class BroydenUpdates {
     const Mask& begins;
   };
 
-  BroydenUpdates(const at::Tensor& like, std::int64_t memory, Equation equation);
+  BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form);
 
   /// H₀ of the marked samples, `[B, N, N]`; the identity until it is set.
   void set_start(const Mask& mark, const at::Tensor& inverse);

@@ -12,7 +12,7 @@
 
 namespace stillpoint {
 
-void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* left) const {
   TORCH_CHECK(refresh_above > 0.0 && refresh_above < 1.0,
               "Chord.refresh_above: expected a number in (0, 1), got ", refresh_above);
   const std::int64_t batch = z0.size(0);
@@ -23,7 +23,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
   at::Tensor r = start.residual().reshape(flat.sizes());
   monitor.norms(flat, r, norms);
   if (!monitor.update(z0, norms) || flat.size(1) == 0) {
-    if (monitor.inverse_wanted()) detail::leave_inverse_at(monitor, start);
+    if (left != nullptr) *left = detail::transposed_inverse_at(start);
     return;
   }
   detail::Standing here(flat, norms);
@@ -53,7 +53,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) c
       detail::renew_inverse(Linearization(f, here.z().view(shape)), refresh, inverse);
     }
   }
-  if (monitor.inverse_wanted()) detail::leave_inverse(monitor, inverse);
+  if (left != nullptr) *left = detail::transposed_inverse(inverse);
 }
 
 }  // namespace stillpoint

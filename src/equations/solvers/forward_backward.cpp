@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/rows/rows.h"
+#include "equations/monotone_parts.h"
 #include "linear/vectors.h"
-#include "stillpoint/equations/monotone.h"
 
 namespace stillpoint {
 namespace {
@@ -130,18 +130,19 @@ class ForwardStep {
 
 void ForwardBackward::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(!step || *step > 0.0, "ForwardBackward.step: expected a number > 0, got ", *step);
-  f.monotone(name);  // throws unless f has parts
+  const MonotoneMap& parts = detail::monotone_parts(f, "ForwardBackward");
   const at::IntArrayRef shape = z0.sizes();
   const std::vector<std::int64_t> rows{z0.size(0), detail::row_width(z0)};
   ForwardStep forward(z0.view(rows), step);
   RowNorms norms;
   at::Tensor z = z0;
   while (true) {
-    const at::Tensor affine = f.affine(z);
-    residual_norms(z, f.activation(affine), monitor.tolerance().norm, norms);
+    const at::Tensor affine = f.evaluate_part(parts.affine, z);
+    f.count_evaluations(1);
+    residual_norms(z, f.evaluate_part(parts.activation, affine), monitor.tolerance().norm, norms);
     if (!monitor.update(z, norms)) return;
     const at::Tensor next = forward.take(z.view(rows), affine.view(rows), norms.residual, monitor);
-    z = f.activation(next.view(shape));
+    z = f.evaluate_part(parts.activation, next.view(shape));
   }
 }
 

@@ -19,19 +19,16 @@ void detail::renew_inverse(const Linearization& here, const Mask& marked, at::Te
       inverse_or_pseudoinverse(here.dense().index_select(0, rows), here.residual().index_select(0, rows)));
 }
 
-void detail::leave_inverse(Monitor& monitor, const at::Tensor& inverse) {
-  monitor.leave_inverse([transposed = inverse.transpose(1, 2)](const at::Tensor& u) {
+Map detail::transposed_inverse(const at::Tensor& inverse) {
+  return [transposed = inverse.transpose(1, 2)](const at::Tensor& u) {
     const at::Tensor columns = widened(u).reshape({transposed.size(0), transposed.size(1), 1});
     return narrowed(at::bmm(transposed, columns).view(u.sizes()), u.scalar_type());
-  });
+  };
 }
 
-void detail::leave_inverse_at(Monitor& monitor, const Linearization& here) {
-  if (here.residual().numel() == 0) {
-    monitor.leave_inverse([](const at::Tensor& u) { return u; });
-  } else {
-    leave_inverse(monitor, inverse_jacobian(here));
-  }
+Map detail::transposed_inverse_at(const Linearization& here) {
+  if (here.residual().numel() == 0) return [](const at::Tensor& u) { return u; };
+  return transposed_inverse(inverse_jacobian(here));
 }
 
 }  // namespace stillpoint

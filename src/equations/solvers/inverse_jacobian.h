@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "stillpoint/core/monitor.h"
 #include "stillpoint/equations/linearization.h"
 
 namespace stillpoint::detail {
@@ -14,10 +13,10 @@ at::Tensor inverse_jacobian(const Linearization& here);
 /// Replaces the inverses of the marked samples by those at `here`.
 void renew_inverse(const Linearization& here, const Mask& marked, at::Tensor& inverse);
 
-/// Leaves an inverse of A, `[B, N, N]`, with the monitor.
-void leave_inverse(Monitor& monitor, const at::Tensor& inverse);
+/// u ↦ A⁻ᵀu from the inverse of A, `[B, N, N]`, as `LeavesInverse` has it.
+Map transposed_inverse(const at::Tensor& inverse);
 
 /// The same for a solver that ended where it began, and has computed no Jacobian: it is computed now.
-void leave_inverse_at(Monitor& monitor, const Linearization& here);
+Map transposed_inverse_at(const Linearization& here);
 
 }  // namespace stillpoint::detail

@@ -12,26 +12,24 @@
 
 namespace stillpoint {
 
-void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
+void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse) const {
   TORCH_CHECK(max_halvings >= 0, "Newton.max_halvings: expected ≥ 0, got ", max_halvings);
   detail::LinearizedPoint point(f, z0, monitor);
   at::Tensor kept;  // for who asks: of each sample the Jacobian of its last step
   while (monitor.update(point.z, point.norms)) {
     const at::Tensor matrix = point.linearization->dense();
-    if (monitor.inverse_wanted()) {
+    if (inverse != nullptr) {
       kept = kept.defined() ? detail::select_rows(monitor.running(), matrix, kept) : matrix;
     }
     const at::Tensor& r = point.linearization->residual();
     std::vector<at::Tensor> steps{detail::solve_or_least_squares(matrix, r, monitor.running())};
-    if (f.equation() == Equation::FixedPoint) steps.push_back(r);
+    if (f.form() == Form::FixedPoint) steps.push_back(r);
     detail::search_step(f, monitor, steps, max_halvings, point);
   }
-  if (!monitor.inverse_wanted()) return;
-  if (kept.defined()) {
-    detail::leave_inverse(monitor, detail::inverse_or_pseudoinverse(kept, point.linearization->residual()));
-  } else {
-    detail::leave_inverse_at(monitor, *point.linearization);
-  }
+  if (inverse == nullptr) return;
+  *inverse = kept.defined() ? detail::transposed_inverse(
+                                  detail::inverse_or_pseudoinverse(kept, point.linearization->residual()))
+                            : detail::transposed_inverse_at(*point.linearization);
 }
 
 }  // namespace stillpoint

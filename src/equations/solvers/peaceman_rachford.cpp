@@ -4,13 +4,13 @@
 
 #include "core/check.h"
 #include "core/rows/rows.h"
-#include "stillpoint/equations/monotone.h"
+#include "equations/monotone_parts.h"
 
 namespace stillpoint {
 
 void PeacemanRachford::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const {
   TORCH_CHECK(!step || *step > 0.0, "PeacemanRachford.step: expected a number > 0, got ", *step);
-  const MonotoneMap& parts = f.monotone(name);
+  const MonotoneMap& parts = detail::monotone_parts(f, "PeacemanRachford");
   TORCH_CHECK(parts.resolvent != nullptr,
               "f: PeacemanRachford needs MonotoneMap.resolvent, got an empty one");
   const double scale = step || !parts.scale ? 1.0 : parts.scale();
@@ -24,7 +24,7 @@ void PeacemanRachford::solve(const CheckedMap& f, const at::Tensor& z0, Monitor&
     const at::Tensor resolved = resolvent(reflected);
     detail::check_like("MonotoneMap.resolvent", resolved, z);
     u = detail::damp(reflected, resolved.contiguous(), 2.0, recycler);
-    z = f.activation(u);
+    z = f.evaluate_part(parts.activation, u);
   }
 }
 

@@ -3,8 +3,8 @@
 #include <functional>
 #include <vector>
 
+#include "stillpoint/core/linear_solver.h"
 #include "stillpoint/core/monitor.h"
-#include "stillpoint/linear/solver.h"
 
 namespace stillpoint::detail {
 

@@ -40,7 +40,7 @@ inline at::Tensor correction_loss(const Map& f, const std::vector<at::Tensor>& s
   TORCH_CHECK(loss != nullptr, "loss: expected a function, got an empty one");
   TORCH_CHECK(!states.empty(), "states: expected at least one tensor [B, …], got an empty list");
   TORCH_CHECK(gamma > 0.0 && gamma <= 1.0, "gamma: expected a number in (0, 1], got ", gamma);
-  const CheckedMap map(f, "f");
+  const CheckedMap map(f);
   at::Tensor sum;
   for (const at::Tensor& state : states) {
     TORCH_CHECK(state.defined(), "states: expected tensors [B, …], got an undefined one");

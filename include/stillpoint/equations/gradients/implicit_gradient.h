@@ -13,7 +13,7 @@ namespace stillpoint {
 ///
 /// `Newton` leaves the inverse of the Jacobian of its last step. `Chord` leaves the one that it kept.
 /// `Broyden` leaves its product of updates, those since the last time that its memory was full. A solver of
-/// your own leaves what it has by `Monitor::leave_inverse`. H is kept until the backward pass: B·N² numbers,
+/// your own may leave what it has, see `LeavesInverse`. H is kept until the backward pass: B·N² numbers,
 /// or 2 · `memory` states for Broyden.
 enum class Reuse : std::uint8_t {
   None,  ///< nothing; works with any solver
@@ -56,7 +56,7 @@ struct ImplicitGradient {
   /// it. Null: start from zero.
   std::shared_ptr<AdjointStart> warm_start = {};
 
-  at::Tensor differentiate(FixedPointProblem& problem) const;
+  at::Tensor differentiate(Problem& problem) const;
 };
 
 }  // namespace stillpoint

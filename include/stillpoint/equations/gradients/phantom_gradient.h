@@ -12,7 +12,7 @@ struct PhantomGradient {
   std::int64_t steps = 5;  ///< ≥ 1
   double damping = 1.0;    ///< in (0, 1]
 
-  at::Tensor differentiate(FixedPointProblem& problem) const;
+  at::Tensor differentiate(Problem& problem) const;
 };
 
 }  // namespace stillpoint

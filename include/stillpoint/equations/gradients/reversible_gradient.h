@@ -32,7 +32,7 @@ struct ReversibleGradient {
   /// checkpoints. The error of the gradient is about as large as the drift, times how strongly f bends.
   Tolerance drift = {.relative = 1e-4, .absolute = 1e-6};
 
-  at::Tensor differentiate(FixedPointProblem& problem) const;
+  at::Tensor differentiate(Problem& problem) const;
 };
 
 }  // namespace stillpoint

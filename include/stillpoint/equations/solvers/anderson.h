@@ -16,7 +16,6 @@ namespace stillpoint {
 /// more evaluations than with Picard, as far as past steps tell. (With a memory of 2, some small random maps
 /// took up to 15 % more. With 1, 3, 5, 10 and 20, none of the tested maps did.)
 struct Anderson {
-  static constexpr const char* name = "Anderson";
   /// In [1, 32]: evaluations remembered. A sample can use one more than it has numbers; larger values are cut
   /// to that.
   std::int64_t memory = 5;

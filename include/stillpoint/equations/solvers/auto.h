@@ -12,14 +12,13 @@ namespace stillpoint {
 /// else with `NewtonKrylov`. Steps during which a sample waits for others to finish the first method do not
 /// count as its iterations.
 ///
-/// `Stats::method` says what was done: "Auto (Anderson, then dogleg for 3 of 100 samples)".
+/// `Stats::method` says what was done: "Auto (Anderson, then Dogleg for 3 of 100 samples)".
 struct Auto {
-  static constexpr const char* name = "Auto";
   static constexpr bool solves_roots = true;
   std::int64_t window = 20;        ///< ≥ 1, in steps
   std::int64_t dense_width = 512;  ///< ≥ 0: the widest samples whose Jacobians are written out
 
-  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse = nullptr) const;
 };
 
 }  // namespace stillpoint

@@ -27,12 +27,11 @@ enum class BroydenStart {
 /// (Broyden 1965; 2N steps: Gay 1979, SIAM J. Numer. Anal. 16(4); the limited-memory form as in Bai, Kolter,
 /// Koltun 2019, appendix; restarts as in Kelley 1995, section 7.3; the limits by measurement.)
 struct Broyden {
-  static constexpr const char* name = "Broyden";
   static constexpr bool solves_roots = true;
   std::int64_t memory = 20;                ///< ≥ 1: updates kept
   std::optional<BroydenStart> start = {};  ///< empty: Identity for fixed points, Jacobian for roots
 
-  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse = nullptr) const;
 };
 
 }  // namespace stillpoint

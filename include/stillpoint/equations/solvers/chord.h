@@ -15,11 +15,10 @@ namespace stillpoint {
 /// Jacobian that does not decrease the residual is taken back and halved, and halved again. (Kelley 1995,
 /// section 5.4.1; keeping as long as it contracts: Shamanskii 1967.)
 struct Chord {
-  static constexpr const char* name = "chord";
   static constexpr bool solves_roots = true;
   double refresh_above = 0.5;  ///< in (0, 1): the slowest reduction a kept Jacobian may show
 
-  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse = nullptr) const;
 };
 
 }  // namespace stillpoint

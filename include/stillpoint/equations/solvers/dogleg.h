@@ -17,7 +17,6 @@ namespace stillpoint {
 /// in the shortest least-squares solution, as in `Newton`. (Powell 1970, "A hybrid method for nonlinear
 /// equations"; radius and acceptance as in Moré, Garbow, Hillstrom 1980, User guide for MINPACK-1, hybrj.)
 struct Dogleg {
-  static constexpr const char* name = "dogleg";
   static constexpr bool solves_roots = true;
   double first_radius = 100.0;  ///< > 0: relative to the scaled norm of z0, or 1 if that is zero
 

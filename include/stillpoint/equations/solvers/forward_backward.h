@@ -14,7 +14,6 @@ namespace stillpoint {
 /// ends, because every step below 2m / L² contracts, where m and L are the constants of monotonicity and
 /// Lipschitz continuity of I − W. (Winston, Kolter 2020, algorithm 1.)
 struct ForwardBackward {
-  static constexpr const char* name = "ForwardBackward";
   std::optional<double> step = {};  ///< α > 0; empty: chosen as above
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;

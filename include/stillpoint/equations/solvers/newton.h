@@ -18,11 +18,10 @@ namespace stillpoint {
 /// singular value decomposition. (Dennis, Schnabel 1983, section 6.3; the shortest step: Ben-Israel 1966, J.
 /// Math. Anal. Appl. 15.)
 struct Newton {
-  static constexpr const char* name = "Newton";
   static constexpr bool solves_roots = true;
   std::int64_t max_halvings = 8;  ///< ≥ 0
 
-  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+  void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, Map* inverse = nullptr) const;
 };
 
 }  // namespace stillpoint

@@ -14,7 +14,6 @@ namespace stillpoint {
 /// that a running sample asks for. A step must decrease the residual of its sample (Armijo, factor 1e-4). It
 /// is halved at most `max_halvings` times until it does.
 struct NewtonKrylov {
-  static constexpr const char* name = "Newton-Krylov";
   static constexpr bool solves_roots = true;
   LinearSolver linear_solver = Gmres{};  ///< of A d = r with A = −∂r/∂z; it sees only products with A
   double max_forcing = 0.5;              ///< in (0, 1): the loosest relative tolerance of an inner solve

@@ -13,7 +13,6 @@ namespace stillpoint {
 /// value σ, (1 − ασ) / (1 + ασ), vanishes. (Winston, Kolter 2020, algorithm 2; Ryu, Boyd 2016, Primer on
 /// monotone operator methods, section 7.)
 struct PeacemanRachford {
-  static constexpr const char* name = "PeacemanRachford";
   std::optional<double> step = {};  ///< α > 0; empty: chosen as above
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;

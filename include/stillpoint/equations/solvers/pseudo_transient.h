@@ -17,7 +17,6 @@ namespace stillpoint {
 /// residual that is not finite, or leaves the residual as it is, it is taken back and δ is divided by ten.
 /// (Kelley, Keyes 1998, SIAM J. Numer. Anal. 35(2), equation 1.5.)
 struct PseudoTransient {
-  static constexpr const char* name = "pseudo-transient continuation";
   static constexpr bool solves_roots = true;
   double first_step = 1.0;  ///< > 0: δ of the first step, in units of the flow's time
 

@@ -13,10 +13,12 @@ namespace stillpoint {
 /// whatever the dtype, so a reversal in float starts from rounding in double. (McCallum, Arora, Foster 2025,
 /// Reversible Deep Equilibrium Models, arXiv 2509.12917.)
 struct Reversible {
-  static constexpr const char* name = "Reversible";
   double mixing = 0.8;  ///< in (0, 1)
 
   void solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor) const;
+  /// The iteration of the pair (z, y) as a function, see `OffersStep`.
+  State init(const at::Tensor& z0) const;
+  State step(const Map& f, const State& state, const at::Tensor& fz) const;
 };
 
 }  // namespace stillpoint

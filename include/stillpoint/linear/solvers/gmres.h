@@ -1,6 +1,6 @@
 #pragma once
 
-#include "stillpoint/linear/solver.h"
+#include "stillpoint/core/linear_solver.h"
 
 namespace stillpoint {
 

@@ -3,10 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <concepts>
-#include <functional>
-#include <string>
 #include <utility>
 
+#include "stillpoint/core/erased.h"
 #include "stillpoint/core/operator.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
@@ -28,25 +27,20 @@ concept LinearSolverType = std::copyable<S> &&
 };
 
 /// Any linear solver: `Gmres{.restart = 20}`, `Cg{}`, …, or a type of your own.
-class LinearSolver {
+class LinearSolver : public Erased<Solution<at::Tensor>(const LinearOperator& a, const at::Tensor& b,
+                                                        const at::Tensor& x0, const Tolerance& tolerance)> {
  public:
   template <class S>
   requires(!std::same_as<S, LinearSolver> && LinearSolverType<S>)
       LinearSolver(S solver)  // NOLINT(google-explicit-constructor): options are written as the solver's name
-      : solve_([solver = std::move(solver)](const LinearOperator& a, const at::Tensor& b,
-                                            const at::Tensor& x0, const Tolerance& tolerance) {
-          return solver.solve(a, b, x0, tolerance);
-        }) {}
+      : Erased(std::move(solver),
+               [](const S& held, const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                  const Tolerance& tolerance) { return held.solve(a, b, x0, tolerance); }) {}
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                              const Tolerance& tolerance) const {
-    return solve_(a, b, x0, tolerance);
+    return call(a, b, x0, tolerance);
   }
-
- private:
-  std::function<Solution<at::Tensor>(const LinearOperator&, const at::Tensor&, const at::Tensor&,
-                                     const Tolerance&)>
-      solve_;
 };
 
 }  // namespace stillpoint
