@@ -105,13 +105,15 @@ TEST_P(Stagnation, IsNotThePlateauOfConjugateGradients) {
   }
 }
 
-// Equations W z = c, of which one has a W with an eigenvalue of zero, and no solution.
+// Equations W z = c, of which one has a W with a row and a column of zeros, and no solution. (With an
+// eigenvalue that is zero up to rounding it would have one, of size 1e16.)
 TEST(StagnationOfOne, DoesNotCostNewtonKrylovItsBatch) {
   constexpr std::int64_t batch = 100, width = 40, steps = 20;
-  const Tensor q = std::get<0>(torch::linalg_qr(normal({width, width})));
-  Tensor values = torch::linspace(1.0, 3.0, width, options()).repeat({batch, 1});
-  values[7][0] = 0.0;
-  const Tensor matrix = q.matmul(values.unsqueeze(2) * q.t());
+  const Tensor q = std::get<0>(torch::linalg_qr(normal({width - 1, width - 1})));
+  const Tensor values = torch::linspace(1.0, 3.0, width - 1, options());
+  Tensor matrix = torch::eye(width, options()).repeat({batch, 1, 1});
+  matrix.narrow(1, 1, width - 1).narrow(2, 1, width - 1).copy_(q.matmul(values.unsqueeze(1) * q.t()));
+  matrix[7][0][0] = 0.0;
   const Tensor c = normal({batch, width});
   const auto [z, stats] =
       root([&](const Tensor& y) { return torch::bmm(matrix, y.unsqueeze(2)).squeeze(2) - c; },
