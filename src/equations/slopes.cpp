@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <limits>
 
+#include "core/dtype.h"
 #include "core/rows/rows.h"
 #include "linear/batched_solve.h"
 #include "stillpoint/equations/linearization.h"
@@ -34,9 +34,7 @@ std::vector<double> slopes_along_residual(const Linearization& here, const std::
 
 // Residuals below this are rounding errors of g.
 std::vector<double> rounding(const at::Tensor& matrix, const at::Tensor& z, Norm norm) {
-  const double epsilon = z.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
-                         : z.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()
-                                                         : 0.01;
+  const double epsilon = detail::machine_epsilon(z.scalar_type());
   std::vector<double> result = detail::row_norms(matrix.contiguous(), Norm::Euclidean);
   const std::vector<double> scale = detail::row_norms(z, norm);
   for (std::size_t b = 0; b < result.size(); ++b) result[b] *= 100.0 * epsilon * scale[b];

@@ -3,8 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-#include <limits>
-
+#include "core/dtype.h"
 #include "core/rows/rows.h"
 
 namespace stillpoint::detail {
@@ -14,15 +13,11 @@ at::Tensor as_vectors(const at::Tensor& t, const at::Tensor& matrix) {
   return t.reshape({matrix.size(0), matrix.size(1)});
 }
 
-at::Tensor times_rows(const at::Tensor& matrix, const at::Tensor& x) {
-  return at::bmm(matrix, x.unsqueeze(2)).squeeze(2);
-}
-
 // The samples for which A x is not b, not even to two digits, as indices; NaN is never b. LU is stable, so A
 // is singular to rounding there, in the direction of b at least. The largest entries do not overflow.
 at::Tensor unsolved(const at::Tensor& matrix, const at::Tensor& b, const at::Tensor& x) {
   constexpr double digits = 1e-2;
-  const at::Tensor error = (times_rows(matrix, x) - b).abs().amax(1);
+  const at::Tensor error = (matrix_times(matrix, x) - b).abs().amax(1);
   return (error <= digits * b.abs().amax(1)).logical_not().nonzero().flatten();
 }
 
@@ -31,13 +26,12 @@ at::Tensor finite_rows(const at::Tensor& t) { return at::isfinite(t).flatten(1).
 // For finite matrices. A column of zeros has no size, and is left as it is.
 at::Tensor scaled_pseudoinverse(const at::Tensor& matrix) {
   const at::Tensor largest = matrix.abs().amax(1, /*keepdim=*/true);
-  const at::Tensor unit = at::where(largest > 0, largest, at::ones_like(largest));
+  const at::Tensor unit = at::where(largest > 0, largest, 1);
   const at::Tensor columns = matrix / unit;
   const at::Tensor length = columns.square().sum(1, /*keepdim=*/true).sqrt();
-  const at::Tensor size = at::where(largest > 0, length, at::ones_like(length));
-  const double epsilon = matrix.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                                             : std::numeric_limits<float>::epsilon();
-  const at::Tensor inverse = at::linalg_pinv(columns / size, epsilon * static_cast<double>(matrix.size(1)));
+  const at::Tensor size = at::where(largest > 0, length, 1);
+  const double rounding = machine_epsilon(matrix.scalar_type()) * static_cast<double>(matrix.size(1));
+  const at::Tensor inverse = at::linalg_pinv(columns / size, rounding);
   return inverse / (size * unit).transpose(1, 2);
 }
 
@@ -58,7 +52,7 @@ at::Tensor least_squares_where_singular(const at::Tensor& matrix, const at::Tens
   rows = rows.masked_select(to_mask(wanted, flat).flatten().index_select(0, rows));
   if (rows.numel() == 0) return x;
   const at::Tensor here = flat.index_select(0, rows);
-  const at::Tensor least = times_rows(pseudoinverse(matrix.index_select(0, rows)), here);
+  const at::Tensor least = matrix_times(pseudoinverse(matrix.index_select(0, rows)), here);
   const at::Tensor mended = at::where(finite_rows(least).unsqueeze(1), least, here);
   return as_vectors(x, matrix).index_copy(0, rows, mended).view(x.sizes());
 }
@@ -74,7 +68,7 @@ at::Tensor inverse_or_pseudoinverse(const at::Tensor& matrix, const at::Tensor& 
   const at::Tensor a = widened(matrix);
   const at::Tensor rhs = widened(as_vectors(b, matrix));
   at::Tensor inverse = std::get<0>(at::linalg_inv_ex(a));
-  const at::Tensor rows = unsolved(a, rhs, times_rows(inverse, rhs));
+  const at::Tensor rows = unsolved(a, rhs, matrix_times(inverse, rhs));
   if (rows.numel() > 0) inverse.index_copy_(0, rows, pseudoinverse(a.index_select(0, rows)));
   return inverse;
 }

@@ -13,21 +13,15 @@ namespace {
 
 // For each sample of v a power of two that divides it to numbers below 2; shaped to broadcast.
 at::Tensor power_column(const at::Tensor& v) {
-  std::vector<int64_t> shape(v.dim(), 1);
-  shape[0] = v.size(0);
   const at::Tensor largest = v.reshape({v.size(0), detail::row_width(v)}).abs().amax(1);
   const at::Tensor exponent = std::get<1>(at::frexp(largest)) - 1;
-  return at::ldexp(at::ones_like(largest), exponent).view(shape);
+  return detail::as_column(at::ldexp(at::ones_like(largest), exponent), v);
 }
 
 }  // namespace
 
-bool detail::is_half_precision(const at::Tensor& t) {
-  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16;
-}
-
 LinearOperator detail::widened(const LinearOperator& a, at::ScalarType dtype) {
-  if (dtype != at::kHalf && dtype != at::kBFloat16) return a;
+  if (!is_half_precision(dtype)) return a;
   LinearOperator wide = a;
   wide.product = [product = a.product, dtype](const at::Tensor& v) {
     if (v.numel() == 0) return v;

@@ -1,12 +1,11 @@
 #pragma once
 
+#include "core/dtype.h"
 #include "stillpoint/core/linear_solver.h"
 
 // Linear algebra of half precision is done in float: sums of halves overflow and lose what they are for, and
 // neither factorizations nor batched products are made for them on every device. Products stay as given.
 namespace stillpoint::detail {
-
-bool is_half_precision(const at::Tensor& t);
 
 /// The operator for vectors in float, where its own are of the half precision `dtype`; else `a` itself. A
 /// vector is brought to the size of 1 before it is rounded, so that it neither overflows nor underflows.

@@ -84,15 +84,4 @@ std::int64_t stall_window(const at::Tensor& b, std::int64_t max_iterations) {
   return std::max({max_iterations / 10, 2 * row_width(b), least});
 }
 
-at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y) {
-  std::vector<int64_t> shape(x.dim(), 1);
-  shape[0] = x.size(0);
-  return (x * y).reshape({x.size(0), row_width(x)}).sum(1).view(shape);
-}
-
-at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y) {
-  const at::Tensor quotient = x / y;
-  return at::where(at::isfinite(quotient), quotient, at::zeros_like(quotient));
-}
-
 }  // namespace stillpoint::detail

@@ -50,10 +50,4 @@ Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b,
 /// has to halve.
 std::int64_t stall_window(const at::Tensor& b, std::int64_t max_iterations);
 
-/// Inner products of the samples of x and y, shaped to broadcast against them.
-at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y);
-
-/// x / y where that is finite, else 0.
-at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y);
-
 }  // namespace stillpoint::detail

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/rows/rows.h"
+
 namespace stillpoint::nn {
 namespace {
 
@@ -61,9 +63,7 @@ void print_layer(std::ostream& stream, const char* norm, const Options& options)
 
 // The length of each output's part of a weight, shaped to broadcast against it.
 at::Tensor output_lengths(const at::Tensor& weight) {
-  std::vector<int64_t> shape(weight.dim(), 1);
-  shape[0] = weight.size(0);
-  return weight.flatten(1).norm(2, 1).view(shape);
+  return stillpoint::detail::as_column(weight.flatten(1).norm(2, 1), weight);
 }
 
 at::Tensor unit_vector(const at::Tensor& x) { return x / x.norm().clamp_min(1e-12); }

@@ -21,12 +21,6 @@ namespace {
 // Views `t` as `[B, width]`, also when it is empty.
 at::Tensor as_rows(const at::Tensor& t) { return t.reshape({t.size(0), row_width(t)}); }
 
-std::vector<int64_t> column_shape(const at::Tensor& like) {
-  std::vector<int64_t> shape(like.dim(), 1);
-  shape[0] = like.size(0);
-  return shape;
-}
-
 // The sizes of norms that rest on sums of squares which neither overflowed T nor underflowed in it.
 struct SafeRange {
   double least;
@@ -87,7 +81,7 @@ void mend_plain_norms(const at::Tensor& rows, Norm norm, std::vector<double>& no
       rows.scalar_type() == at::kDouble ? safe_range<double>(unit, width) : safe_range<float>(unit, width);
   if (safe.holds(norms)) return;
   const at::Tensor largest = rows.abs().amax(1, /*keepdim=*/true);
-  const at::Tensor units = at::where((largest > 0) & at::isfinite(largest), largest, at::ones_like(largest));
+  const at::Tensor units = at::where((largest > 0) & at::isfinite(largest), largest, 1);
   const std::vector<double> again = to_host(at::stack({units.squeeze(1), plain_norms(rows / units, norm)}));
   for (std::size_t b = 0; b < norms.size(); ++b) {
     if (!std::isnan(norms[b]) && !safe.holds(norms[b])) norms[b] = again[b] * again[norms.size() + b];
@@ -123,24 +117,24 @@ at::Tensor Recycler::take(const at::Tensor& like) {
   return taken_.back();
 }
 
-at::Tensor widened(const at::Tensor& t) {
-  return t.scalar_type() == at::kHalf || t.scalar_type() == at::kBFloat16 ? t.to(at::kFloat) : t;
-}
-
 double scale_norm(double euclidean, Norm norm, std::int64_t width) {
   return norm == Norm::RootMeanSquare && width > 0 ? euclidean / std::sqrt(static_cast<double>(width))
                                                    : euclidean;
 }
 
+at::Tensor as_column(const at::Tensor& per_sample, const at::Tensor& like) {
+  std::vector<int64_t> shape(like.dim(), 1);
+  shape[0] = like.size(0);
+  return per_sample.view(shape);
+}
+
 at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like) {
-  return at::tensor(per_sample, at::kDouble).view(column_shape(like)).to(like.options());
+  return as_column(at::tensor(per_sample, at::kDouble), like).to(like.options());
 }
 
 at::Tensor to_mask(const Mask& per_sample, const at::Tensor& like) {
-  return at::tensor(at::ArrayRef<std::uint8_t>(per_sample.data(), per_sample.size()), at::kByte)
-      .to(at::kBool)
-      .view(column_shape(like))
-      .to(like.device());
+  const at::ArrayRef<std::uint8_t> marks(per_sample.data(), per_sample.size());
+  return as_column(at::tensor(marks, at::kByte).to(at::kBool), like).to(like.device());
 }
 
 std::vector<double> to_host(const at::Tensor& t) {
@@ -193,14 +187,21 @@ std::vector<double> row_norms(const at::Tensor& t, Norm norm) {
   return norms;
 }
 
+at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y) { return as_column(as_rows(x * y).sum(1), x); }
+
+at::Tensor matrix_times(const at::Tensor& matrix, const at::Tensor& x) {
+  return at::bmm(matrix, x.unsqueeze(2)).squeeze(2);
+}
+
+at::Tensor finite_or_zero(const at::Tensor& t) { return at::where(at::isfinite(t), t, 0); }
+
+at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y) { return finite_or_zero(x / y); }
+
 double disagreement(const at::Tensor& a, const at::Tensor& b) {
   if (a.numel() == 0) return 0.0;
   const double difference = widened(a - b).abs().nan_to_num(0.0).max().item<double>();
-  const double epsilon = a.scalar_type() == at::kDouble  ? std::numeric_limits<double>::epsilon()
-                         : a.scalar_type() == at::kFloat ? std::numeric_limits<float>::epsilon()
-                                                         : 1e-2;
   const double largest = widened(b).abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>();
-  return difference <= std::sqrt(epsilon) * (1.0 + largest) ? 0.0 : difference;
+  return difference <= std::sqrt(machine_epsilon(a.scalar_type())) * (1.0 + largest) ? 0.0 : difference;
 }
 
 at::Tensor select_rows(const Mask& mark, const at::Tensor& chosen, const at::Tensor& other) {

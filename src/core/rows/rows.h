@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/dtype.h"
 #include "core/rows/row_kernels.h"
 #include "stillpoint/core/mask.h"
 #include "stillpoint/core/tolerance.h"
@@ -52,20 +53,14 @@ inline std::int64_t row_width(const at::Tensor& t) {
   return batch == 0 ? 0 : t.numel() / batch;
 }
 
+/// `per_sample`, `[B]`, as a view that broadcasts against `like`.
+at::Tensor as_column(const at::Tensor& per_sample, const at::Tensor& like);
 /// `per_sample`, one number a sample on the host, as a tensor that broadcasts against `like`.
 at::Tensor to_column(const std::vector<double>& per_sample, const at::Tensor& like);
 at::Tensor to_mask(const Mask& per_sample, const at::Tensor& like);
 
 /// A tensor of few numbers as a host vector. Synchronizes a GPU.
 std::vector<double> to_host(const at::Tensor& t);
-
-/// In float, if it is in half precision, which sums of squares overflow, and which neither factorizations nor
-/// batched products are made for.
-at::Tensor widened(const at::Tensor& t);
-/// `t` in the dtype of the one that was widened.
-inline at::Tensor narrowed(const at::Tensor& t, at::ScalarType dtype) {
-  return t.scalar_type() == dtype ? t : t.to(dtype);
-}
 
 /// How small a square may be in T before a sum of such squares has lost digits that count.
 template <class T>
@@ -88,6 +83,16 @@ double scaled_norm(const T* x, const T* y, std::int64_t width);
 std::vector<double> row_norms(const at::Tensor& t, Norm norm);
 /// The Euclidean norm of a row of `width` numbers, as `norm` measures it.
 double scale_norm(double euclidean, Norm norm, std::int64_t width);
+
+/// Inner products of the samples of x and y, shaped to broadcast against them.
+at::Tensor row_dot(const at::Tensor& x, const at::Tensor& y);
+/// A x for matrices A, `[B, N, N]`, and rows x, `[B, N]`.
+at::Tensor matrix_times(const at::Tensor& matrix, const at::Tensor& x);
+
+/// t where it is finite, else 0.
+at::Tensor finite_or_zero(const at::Tensor& t);
+/// x / y where that is finite, else 0.
+at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y);
 
 /// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
 at::Tensor select_rows(const Mask& mark, const at::Tensor& chosen, const at::Tensor& other);

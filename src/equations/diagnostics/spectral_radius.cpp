@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "core/check.h"
+#include "core/dtype.h"
 #include "core/rows/rows.h"
 #include "stillpoint/core/packing.h"
 #include "stillpoint/equations/checked_map.h"
@@ -133,7 +134,7 @@ class ArnoldiBases {
       w = w - dots.matmul(vectors_);
     }
     const at::Tensor length = w.square().sum(2, true).sqrt();
-    const at::Tensor next = at::where(length > 0, w / length, at::zeros_like(w));
+    const at::Tensor next = at::where(length > 0, w / length, 0);
     vectors_.scatter_(1, index_of(samples, 1), next);
     sums.scatter_(2, index_of(samples, 1).narrow(2, 0, 1), length);
     return detail::to_host(sums);
@@ -216,9 +217,7 @@ std::vector<double> spectral_radius(const Map& f, const at::Tensor& z, const Spe
   if (width == 0) return std::vector<double>(batch, 0.0);
 
   const std::int64_t size = std::min(options.subspace, width);
-  const double rounding = z.scalar_type() == at::kDouble  ? 10.0 * std::numeric_limits<double>::epsilon()
-                          : z.scalar_type() == at::kFloat ? 10.0 * std::numeric_limits<float>::epsilon()
-                                                          : 1e-2;
+  const double rounding = std::min(1e-2, 10.0 * detail::machine_epsilon(z.scalar_type()));
   std::vector<Decomposition> samples;
   for (std::int64_t b = 0; b < batch; ++b) samples.emplace_back(size, width);
   ArnoldiBases bases(z, size);

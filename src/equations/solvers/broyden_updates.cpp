@@ -9,8 +9,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "linear/vectors.h"
-
 namespace stillpoint::detail {
 namespace {
 
@@ -19,10 +17,6 @@ namespace {
 // more. H changes only through its new update, so that H (r − r⁺) = p − q, and H r⁺ by the new H, for the
 // next step, is q + u (s · q): neither is computed again.
 enum Work : std::int64_t { kStep, kBefore, kAfter, kResidual, kBestResidual, kSpare, kWork };
-
-at::Tensor where_usable(const at::Tensor& usable, const at::Tensor& t) {
-  return at::where(usable, t, at::zeros_like(t));
-}
 
 // out = H₀ᵀ x for one row; a start that is null is the identity.
 template <class T>
@@ -211,7 +205,7 @@ at::Tensor BroydenUpdates::step_batch(const at::Tensor& z, const at::Tensor& fz,
   const at::Tensor u = (s - part(kBefore) + q) / (row_dot(s, part(kBefore)) - by_q);
   const at::Tensor v = transposed_times(s);
   const at::Tensor usable = at::isfinite(row_dot(u, s)) & at::isfinite(row_dot(v, s)) & at::isfinite(by_q);
-  append(updates, where_usable(usable, u), where_usable(usable, v));
+  append(updates, at::where(usable, u, 0), at::where(usable, v, 0));
   for (std::int64_t b = 0; b < batch_; ++b) {
     if (marks.running[b] && marks.begins[b]) used_[b] = 0;
   }
@@ -255,7 +249,7 @@ void BroydenUpdates::append(const Mask& updates, const at::Tensor& u, const at::
 at::Tensor BroydenUpdates::start_times(const at::Tensor& x, bool transposed) const {
   if (!start_.defined()) return x;
   const at::Tensor matrix = transposed ? start_.transpose(1, 2) : start_;
-  return at::bmm(matrix, x.unsqueeze(2)).squeeze(2);
+  return matrix_times(matrix, x);
 }
 
 // first + Σ leftⱼ (rightⱼ · x)
@@ -263,7 +257,7 @@ at::Tensor BroydenUpdates::times(const at::Tensor& first, const at::Tensor& left
                                  const at::Tensor& x) const {
   const at::Tensor counts = at::tensor(used_, at::kLong).to(x.device()).view({batch_, 1, 1});
   const at::Tensor mask = at::arange(memory_, counts.options()).view({1, memory_, 1}) < counts;
-  const at::Tensor weights = where_usable(mask, at::bmm(right, x.unsqueeze(2)));
+  const at::Tensor weights = at::where(mask, at::bmm(right, x.unsqueeze(2)), 0);
   return first + at::bmm(weights.transpose(1, 2), left).squeeze(1);
 }
 

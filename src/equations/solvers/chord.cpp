@@ -31,7 +31,7 @@ void Chord::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, M
   Mask fresh(batch, 1);  // the Jacobian is that at z
   std::vector<double> length(batch, 1.0);
   while (true) {
-    const at::Tensor newton = at::bmm(inverse, detail::widened(r).unsqueeze(2)).squeeze(2);
+    const at::Tensor newton = detail::matrix_times(inverse, detail::widened(r));
     const at::Tensor step = detail::narrowed(newton * detail::to_column(length, newton), flat.scalar_type());
     const at::Tensor trial = detail::select_rows(monitor.running(), here.z() + step, here.z());
     const at::Tensor trial_r = f.residual(trial.view(shape)).view(flat.sizes());

@@ -22,16 +22,14 @@ struct Model {
   at::Tensor matrix;    // A, [B, N, N]
   at::Tensor scale;     // D, [B, N]
 
-  at::Tensor predict(const at::Tensor& d) const {
-    return residual - at::bmm(matrix, d.unsqueeze(2)).squeeze(2);
-  }
+  at::Tensor predict(const at::Tensor& d) const { return residual - detail::matrix_times(matrix, d); }
 };
 
 // The largest column norms so far; 1 for a column that has always been zero.
 at::Tensor scale_of(const at::Tensor& matrix, const at::Tensor& before) {
   const at::Tensor columns = matrix.square().sum(1).sqrt();
   if (before.defined()) return at::maximum(before, columns);
-  return at::where(columns > 0, columns, at::ones_like(columns));
+  return at::where(columns > 0, columns, 1);
 }
 
 at::Tensor length_of(const at::Tensor& rows) { return rows.square().sum(1, true).sqrt(); }
@@ -40,8 +38,8 @@ at::Tensor length_of(const at::Tensor& rows) { return rows.square().sum(1, true)
 at::Tensor dogleg_step(const Model& model, const at::Tensor& radius, const Mask& running) {
   const at::Tensor scaled = model.matrix / model.scale.unsqueeze(1);
   const at::Tensor newton = detail::solve_or_least_squares(scaled, model.residual, running);
-  const at::Tensor gradient = at::bmm(scaled.transpose(1, 2), model.residual.unsqueeze(2)).squeeze(2);
-  const at::Tensor image = at::bmm(scaled, gradient.unsqueeze(2)).squeeze(2);
+  const at::Tensor gradient = detail::matrix_times(scaled.transpose(1, 2), model.residual);
+  const at::Tensor image = detail::matrix_times(scaled, gradient);
   const at::Tensor slope = gradient.square().sum(1, true);
   const at::Tensor cauchy = gradient * detail::quotient_or_zero(slope, image.square().sum(1, true));
   const at::Tensor steepest = gradient * detail::quotient_or_zero(radius, slope.sqrt());

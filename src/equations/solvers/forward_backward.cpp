@@ -13,7 +13,6 @@
 
 #include "core/rows/rows.h"
 #include "equations/monotone_parts.h"
-#include "linear/vectors.h"
 
 namespace stillpoint {
 namespace {

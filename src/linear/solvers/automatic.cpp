@@ -81,7 +81,7 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
                                                   const at::Tensor& x0, const Tolerance& tolerance) const {
   TORCH_CHECK(patience >= 0, "AutomaticLinearSolver.patience: expected ≥ 0, got ", patience);
   TORCH_CHECK(dense_width >= 0, "AutomaticLinearSolver.dense_width: expected ≥ 0, got ", dense_width);
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   if (a.structure == Structure::PositiveDefinite) return Cg{}.solve(a, b, x0, tolerance);
 
   Forecast forecast(tolerance, patience);

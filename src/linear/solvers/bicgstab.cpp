@@ -3,19 +3,14 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-#include <limits>
-
+#include "core/dtype.h"
+#include "core/rows/rows.h"
 #include "linear/half_precision.h"
 #include "linear/vectors.h"
 #include "stillpoint/core/monitor.h"
 
 namespace stillpoint {
 namespace {
-
-double machine_epsilon(const at::Tensor& t) {
-  return t.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                        : static_cast<double>(std::numeric_limits<float>::epsilon());
-}
 
 Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
                                                       const detail::UnitSystem& system,
@@ -30,7 +25,7 @@ Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
   monitor.park_stalled(detail::stall_window(system.b, max_iterations));
   RowNorms norms;
   norms.scale = system.right_side_norms(tolerance.norm);
-  const double epsilon = machine_epsilon(system.b);
+  const double epsilon = detail::machine_epsilon(system.b.scalar_type());
 
   auto [x, r] = detail::start_from(a, system.b, system.x0, stats);
   at::Tensor shadow = r;
@@ -67,7 +62,7 @@ Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
 Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                      const Tolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
                                [&](const detail::UnitSystem& system, std::int64_t allowed) {
                                  return stabilized_biconjugate_gradients(a, system, tolerance, allowed);

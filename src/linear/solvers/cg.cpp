@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include "core/rows/rows.h"
 #include "linear/half_precision.h"
 #include "linear/vectors.h"
 #include "stillpoint/core/monitor.h"
@@ -44,7 +45,7 @@ Solution<at::Tensor> conjugate_gradients(const LinearOperator& a, const detail::
 Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                const Tolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,
                                [&](const detail::UnitSystem& system, std::int64_t allowed) {
                                  return conjugate_gradients(a, system, tolerance, allowed);

@@ -8,15 +8,9 @@
 #include "linear/vectors.h"
 
 namespace stillpoint {
-namespace {
-
-at::Tensor finite_or_zero(const at::Tensor& t) { return at::where(at::isfinite(t), t, at::zeros_like(t)); }
-
-}  // namespace
-
 Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                     const Tolerance& tolerance) const {
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   const std::int64_t batch = b.size(0);
   const std::int64_t width = detail::row_width(b);
   Solution<at::Tensor> solution{b, {}};
@@ -39,7 +33,7 @@ Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b
   const auto solve = [&](const at::Tensor& rhs) {
     const at::Tensor x =
         at::linalg_lu_solve(std::get<0>(factors), std::get<1>(factors), rhs.reshape({batch, width, 1}));
-    return finite_or_zero(x).reshape(b.sizes());
+    return detail::finite_or_zero(x).reshape(b.sizes());
   };
   const at::Tensor x = solve(b);
   solution.value = x + solve(detail::residual(a, b, x));

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/dtype.h"
 #include "core/rows/rows.h"
 #include "linear/half_precision.h"
 #include "linear/vectors.h"
@@ -278,9 +279,7 @@ at::Tensor cycle(const LinearOperator& a, KrylovBases& bases, const at::Tensor& 
 // How large errors of rounding in b are, where its samples have these norms.
 std::vector<double> rounding_of(std::vector<double> scale, at::ScalarType dtype) {
   constexpr double ulps = 16.0;
-  const double epsilon =
-      dtype == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
-  for (double& number : scale) number *= ulps * epsilon;
+  for (double& number : scale) number *= ulps * detail::machine_epsilon(dtype);
   return scale;
 }
 
@@ -337,7 +336,7 @@ Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, 
                                   const Tolerance& tolerance) const {
   TORCH_CHECK(restart >= 1, "Gmres.restart: expected ≥ 1, got ", restart);
   TORCH_CHECK(max_iterations >= 0, "Gmres.max_iterations: expected ≥ 0, got ", max_iterations);
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   const std::int64_t batch = b.size(0);
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;

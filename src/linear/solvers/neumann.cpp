@@ -44,7 +44,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
 Solution<at::Tensor> Neumann::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
                                     const Tolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "Neumann.max_iterations: expected ≥ 0, got ", max_iterations);
-  if (detail::is_half_precision(b)) return detail::solve_widened(*this, a, b, x0, tolerance);
+  if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::neumann_iteration(a, b, x0, tolerance, max_iterations,
                                    [](const Monitor&, const RowNorms&) { return true; });
 }
