@@ -5,22 +5,9 @@
 #include <utility>
 
 #include "core/rows/rows.h"
+#include "descent/line_search.h"
 
 namespace stillpoint::detail {
-namespace {
-
-// Marks the samples whose residual has decreased enough for a step of this length; true if all are marked.
-bool settle(const RowNorms& trial, const RowNorms& before, double length, Mask& settled) {
-  constexpr double armijo = 1e-4;
-  bool all = true;
-  for (std::size_t b = 0; b < settled.size(); ++b) {
-    if (!settled[b]) settled[b] = trial.residual[b] <= (1.0 - armijo * length) * before.residual[b];
-    all = all && settled[b];
-  }
-  return all;
-}
-
-}  // namespace
 
 LinearizedPoint::LinearizedPoint(const CheckedMap& f, const at::Tensor& start, const Monitor& monitor)
     : z(start), linearization(std::make_unique<Linearization>(f, start)) {
@@ -29,22 +16,20 @@ LinearizedPoint::LinearizedPoint(const CheckedMap& f, const at::Tensor& start, c
 
 void search_step(const CheckedMap& f, const Monitor& monitor, const std::vector<at::Tensor>& candidates,
                  std::int64_t max_halvings, LinearizedPoint& point) {
-  const auto last = static_cast<std::int64_t>(candidates.size()) - 1 + max_halvings;
-  Mask settled(monitor.running().size());
-  for (std::size_t b = 0; b < settled.size(); ++b) settled[b] = monitor.running()[b] == 0;
+  const auto whole = static_cast<std::int64_t>(candidates.size());
+  std::vector<double> slope = point.norms.residual;  // of ‖r‖ along Newton's step: −‖r‖
+  for (double& number : slope) number = -number;
+  LineSearch search(point.norms.residual, std::move(slope), monitor.running());
   at::Tensor step = candidates.front();
-  double length = 1.0;
-  for (std::int64_t trial = 0;; ++trial) {
-    if (trial > 0) {
-      const bool whole = trial < static_cast<std::int64_t>(candidates.size());
-      if (!whole) length *= 0.5;
-      step = select_rows(settled, step, whole ? candidates[trial] : candidates.front() * length);
-    }
+  for (std::int64_t trials = 1;; ++trials) {
     LinearizedPoint there(f, select_rows(monitor.running(), point.z + step, point.z), monitor);
-    if (settle(there.norms, point.norms, length, settled) || trial == last) {
+    if (!search.judge(there.norms.residual) || trials - whole == max_halvings) {
       point = std::move(there);
       return;
     }
+    if (trials >= whole) search.halve();
+    const at::Tensor& next = trials < whole ? candidates[trials] : candidates.front();
+    step = select_rows(search.searching(), next * to_column(search.lengths(), next), step);
   }
 }
 
