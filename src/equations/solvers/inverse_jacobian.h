@@ -1,8 +1,6 @@
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
+#include "linear/kept_factor.h"
 #include "stillpoint/equations/linearization.h"
 
 namespace stillpoint::detail {
@@ -10,11 +8,8 @@ namespace stillpoint::detail {
 /// The inverse of A = −∂r/∂z for each sample, `[B, N, N]`; the pseudoinverse where A is singular.
 at::Tensor inverse_jacobian(const Linearization& here);
 
-/// Replaces the inverses of the marked samples by those at `here`.
-void renew_inverse(const Linearization& here, const Mask& marked, at::Tensor& inverse);
-
-/// u ↦ A⁻ᵀu from the inverse of A, `[B, N, N]`, as `LeavesInverse` has it.
-Map transposed_inverse(const at::Tensor& inverse);
+/// u ↦ A⁻ᵀu, as `LeavesInverse` has it.
+Map transposed_inverse(KeptFactor a);
 
 /// The same for a solver that ended where it began, and has computed no Jacobian: it is computed now.
 Map transposed_inverse_at(const Linearization& here);

@@ -27,9 +27,9 @@ void Newton::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor, 
     detail::search_step(f, monitor, steps, max_halvings, point);
   }
   if (inverse == nullptr) return;
-  *inverse = kept.defined() ? detail::transposed_inverse(
-                                  detail::inverse_or_pseudoinverse(kept, point.linearization->residual()))
-                            : detail::transposed_inverse_at(*point.linearization);
+  *inverse = kept.defined()
+                 ? detail::transposed_inverse(detail::KeptFactor(kept, point.linearization->residual()))
+                 : detail::transposed_inverse_at(*point.linearization);
 }
 
 }  // namespace stillpoint
