@@ -43,17 +43,25 @@ class BroydenUpdates {
   void settle();
 
  private:
+  /// What is kept of a sample for the next step: the step s, p = H r where it began, q = H r⁺ by the same H
+  /// where it ended, the r where the next step begins, the r of the best iterate, and room for one vector
+  /// more.
+  enum Work : std::int64_t { kStep, kBefore, kAfter, kResidual, kBestResidual, kSpare, kWork };
+
+  /// The arithmetic of the recurrence: on one sample with the row kernels, or on all of them with ATen.
   template <class T>
   class Row;
+  class Batch;
+  template <class Samples>
+  static void advance(Samples& samples, const Marks& marks);
+  template <class Samples>
+  static void take_in_update(Samples& samples);
+
   template <class T>
   void step_rows(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
                  const std::vector<double>& lengths, at::Tensor& next);
   template <class T>
   void transposed_rows(const at::Tensor& x, at::Tensor& out) const;
-  at::Tensor step_batch(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best, const Marks& marks,
-                        const std::vector<double>& lengths);
-  void drop_full(const Mask& updates);
-  void append(const Mask& updates, const at::Tensor& u, const at::Tensor& v);
   at::Tensor start_times(const at::Tensor& x, bool transposed) const;
   at::Tensor times(const at::Tensor& first, const at::Tensor& left, const at::Tensor& right,
                    const at::Tensor& x) const;
@@ -67,7 +75,7 @@ class BroydenUpdates {
   std::vector<std::int64_t> used_;  // updates of each sample
   at::Tensor start_;                // H₀, [B, N, N]; undefined for the identity
   at::Tensor u_, v_;                // [B, memory, stride]
-  at::Tensor work_;                 // [B, kWork, stride]: of each sample what the next step needs
+  at::Tensor work_;                 // [B, kWork, stride]
   std::vector<double> step_dots_;   // uⱼ · s, [B, memory]
   std::vector<double> dots_;        // of one sample at a time
   Recycler recycler_;
