@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -89,26 +88,22 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor,
   const bool from_jacobian =
       start.value_or(fixed_point ? BroydenStart::Identity : BroydenStart::Jacobian) == BroydenStart::Jacobian;
   const at::IntArrayRef shape = z0.sizes();
+  const auto inverse_at = [&](const at::Tensor& rows) {
+    return detail::inverse_jacobian(Linearization(f, rows.view(shape)));
+  };
   at::Tensor z = z0.view({z0.size(0), detail::row_width(z0)});
   RowNorms norms;
   at::Tensor fz = evaluate(f, monitor, z, shape, norms);
-  std::optional<Linearization> first;
-  // Before samples are left out that z0 solves: their inverse is wanted, too.
-  if (from_jacobian && inverse != nullptr) first.emplace(f, z0);
-  if (!monitor.update(z0, norms) || z.size(1) == 0) {
-    if (inverse == nullptr) return;
-    *inverse = from_jacobian ? detail::transposed_inverse_at(*first) : [](const at::Tensor& u) { return u; };
-    return;
-  }
+  at::Tensor first;  // the inverse to begin with; undefined: the identity
+  // If the inverse is wanted, then of samples that z0 solves as well: before the map leaves those out.
+  if (from_jacobian && inverse != nullptr && z.numel() > 0) first = inverse_at(z);
+  bool goes_on = monitor.update(z0, norms) && z.size(1) > 0;
+  if (from_jacobian && goes_on && !first.defined()) first = inverse_at(z);
+
+  detail::BroydenUpdates updates(z, goes_on ? memory : 0, f.form(), std::move(first));
   Setbacks setbacks(monitor.running(), trusted_steps(memory, z.size(1), from_jacobian));
   detail::Standing best(z, norms);
-  detail::BroydenUpdates updates(z, memory, f.form());
-  if (from_jacobian) {
-    if (!first) first.emplace(f, z0);
-    updates.set_start(Mask(z.size(0), 1), detail::inverse_jacobian(*first));
-    first.reset();
-  }
-  while (true) {
+  while (goes_on) {
     // An update from a step that failed says how the map is there, and is kept; a new Jacobian says it
     // better.
     const auto& anew = from_jacobian ? setbacks.failed() : setbacks.overflowed();
@@ -117,9 +112,9 @@ void Broyden::solve(const CheckedMap& f, const at::Tensor& z0, Monitor& monitor,
     fz = evaluate(f, monitor, z, shape, norms);
     setbacks.judge(norms, best.norms(), monitor.running());
     best.move(setbacks.improved(), z, norms);
-    if (!monitor.update(best.z().view(shape), best.norms())) break;
-    if (from_jacobian && setbacks.any()) {
-      updates.set_start(setbacks.failed(), detail::inverse_jacobian(Linearization(f, best.z().view(shape))));
+    goes_on = monitor.update(best.z().view(shape), best.norms());
+    if (goes_on && from_jacobian && setbacks.any()) {
+      updates.renew_start(setbacks.failed(), inverse_at(best.z()));
     }
   }
   if (inverse == nullptr) return;

@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <cstring>
+#include <utility>
 
 #include "equations/solvers/broyden_arithmetic.h"
 
@@ -32,13 +33,14 @@ void BroydenUpdates::advance(Samples& samples, const Marks& marks) {
   });
 }
 
-BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form)
+BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form, at::Tensor start)
     : batch_(like.size(0)),
       width_(like.size(1)),
       memory_(memory),
       fixed_point_(form == Form::FixedPoint),
       rows_(has_row_kernels(like)),
       used_(batch_, 0) {
+  if (start.defined()) start_ = std::move(start).contiguous();
   constexpr std::int64_t cache_line = 64;  // bytes
   const std::int64_t line = cache_line / static_cast<std::int64_t>(like.element_size());
   stride_ = rows_ ? (width_ + line - 1) / line * line : width_;
@@ -52,12 +54,8 @@ BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form
   if (rows_) dots_.resize(memory_);
 }
 
-void BroydenUpdates::set_start(const Mask& mark, const at::Tensor& inverse) {
-  if (start_.defined()) {
-    copy_rows(mark, inverse.contiguous(), start_);
-  } else {
-    start_ = inverse.clone(at::MemoryFormat::Contiguous);
-  }
+void BroydenUpdates::renew_start(const Mask& mark, const at::Tensor& start) {
+  start_ = select_rows(mark, start.contiguous(), start_);
 }
 
 at::Tensor BroydenUpdates::step(const at::Tensor& z, const at::Tensor& fz, const at::Tensor& best,

@@ -25,10 +25,12 @@ class BroydenUpdates {
     const Mask& begins;
   };
 
-  BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form);
+  /// For rows like these, with room for `memory` updates of each, from H₀, `[B, N, N]`; undefined: the
+  /// identity.
+  BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form form, at::Tensor start);
 
-  /// H₀ of the marked samples, `[B, N, N]`; the identity until it is set.
-  void set_start(const Mask& mark, const at::Tensor& inverse);
+  /// Replaces the H₀ of the marked samples, which is not the identity.
+  void renew_start(const Mask& mark, const at::Tensor& start);
 
   /// The next iterates from z and fz = f(z): takes in the good update, after which H (r_before − r) = step,
   /// and goes H r times the sample's length further, from `best` for samples that go back. Samples that are
