@@ -12,27 +12,6 @@ namespace {
 
 constexpr std::int64_t kSamplesListed = 5;
 
-const char* advice(Status status) {
-  switch (status) {
-    case Status::MaxIterations:
-      return "allow more iterations, loosen the tolerance, or choose a stronger solver (Anderson, Newton; "
-             "Gmres or "
-             "DenseLu for linear systems)";
-    case Status::NonFinite:
-      return "look for NaN or infinity in these samples' inputs, or damp the steps";
-    case Status::Stalled:
-      return "choose a stronger solver (Auto, Dogleg), another start, or loosen the tolerance";
-    case Status::TimeLimit:
-      return "allow more time, loosen the tolerance, or start nearer to the solution";
-    case Status::Inaccurate:
-      return "a map whose samples depend on each other wants them as one sample, [1, n]; a linear system is "
-             "close to singular or its products do not belong to it: check them, or work in double";
-    case Status::Converged:
-      break;
-  }
-  return "";
-}
-
 void list_failures(std::ostream& out, const Stats& stats, Status which) {
   const std::int64_t failures = stats.count(which);
   if (failures == 0) return;
@@ -42,7 +21,8 @@ void list_failures(std::ostream& out, const Stats& stats, Status which) {
     if (stats.status[i] != which) continue;
     out << (listed++ == 0 ? "" : ", ") << "#" << i << " residual " << stats.residual[i];
   }
-  out << (failures > listed ? ", …" : "") << "); " << advice(which);
+  out << (failures > listed ? ", …" : "") << ")";
+  if (stats.advice != nullptr) out << "; " << stats.advice(which);
 }
 
 }  // namespace
@@ -120,7 +100,9 @@ std::string Stats::full() const {
 void report_failure(const Stats& stats, OnFailure on_failure) {
   if (on_failure == OnFailure::Ignore || stats.converged()) return;
   TORCH_CHECK(on_failure != OnFailure::Throw, "not converged: ", stats.full());
-  TORCH_WARN("not converged: ", stats.brief());
+  const auto first = std::ranges::find_if(stats.status, [](Status s) { return s != Status::Converged; });
+  const std::string advice = stats.advice != nullptr ? std::string("; ") + stats.advice(*first) : "";
+  TORCH_WARN("not converged: ", stats.brief(), advice);
 }
 
 }  // namespace stillpoint

@@ -42,6 +42,26 @@ Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
   return monitor;
 }
 
+const char* advice(Status status) {
+  switch (status) {
+    case Status::MaxIterations:
+      return "allow more iterations, loosen the tolerance, or choose a stronger solver (Anderson, Newton, "
+             "Auto)";
+    case Status::NonFinite:
+      return "look for NaN or infinity in these samples' inputs, or damp the steps";
+    case Status::Stalled:
+      return "choose a stronger solver (Auto, Dogleg), another start, or loosen the tolerance";
+    case Status::TimeLimit:
+      return "allow more time, loosen the tolerance, or start nearer to the solution";
+    case Status::Inaccurate:
+      return "samples seem to depend on each other: write them as one sample, [1, n], or let the map mix "
+             "none";
+    case Status::Converged:
+      break;
+  }
+  return "";
+}
+
 // A solve under way: the map as a whole, as the solver sees it, and what watches it.
 struct Run {
   const CheckedMap& map;
@@ -144,6 +164,7 @@ Solution<at::Tensor> solve_equation(const Condition& condition, const at::Tensor
   if (solution.value.is_alias_of(z0)) solution.value = solution.value.clone();
 
   stats.method = options.solver.name();
+  stats.advice = &advice;
   monitor.write(stats);
   stats.evaluations = map.evaluations();
   stats.jacobian_products = map.jacobian_products();

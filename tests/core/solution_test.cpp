@@ -31,6 +31,19 @@ Stats good() {
 
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+TEST(Stats, AdviceOfWhoSolvedIsInTheWarningAndInTheFullReport) {
+  Stats stats = mixed();
+  stats.advice = [](Status status) { return status == Status::MaxIterations ? "run on" : "look at it"; };
+  const std::string full = stats.full();
+  EXPECT_TRUE(holds(full, "run on")) << full;
+  EXPECT_TRUE(holds(full, "look at it")) << full;
+  const WarningRecorder warnings;
+  report_failure(stats, OnFailure::Warn);
+  ASSERT_EQ(warnings.messages().size(), 1u);
+  EXPECT_TRUE(holds(warnings.messages()[0], "; run on")) << warnings.messages()[0];
+  EXPECT_FALSE(holds(warnings.messages()[0], "\n"));
+}
+
 TEST(Stats, SumsUp) {
   EXPECT_FALSE(mixed().converged());
   EXPECT_TRUE(good().converged());

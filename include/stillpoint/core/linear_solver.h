@@ -38,9 +38,7 @@ class LinearSolver : public Erased<Solution<at::Tensor>(const LinearOperator& a,
                   const Tolerance& tolerance) { return held.solve(a, b, x0, tolerance); }) {}
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const {
-    return call(a, b, x0, tolerance);
-  }
+                             const Tolerance& tolerance) const;
 };
 
 }  // namespace stillpoint

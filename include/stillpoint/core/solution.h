@@ -24,10 +24,13 @@ const char* to_string(Status status);
 
 /// What to do when a sample does not converge.
 enum class OnFailure : std::uint8_t {
-  Warn,    ///< a LibTorch warning with the brief report
+  Warn,    ///< a LibTorch warning, one line: the brief report, and what to try
   Throw,   ///< a c10::Error with the full report; that of a backward solve comes out of backward()
   Ignore,  ///< nothing; read the status yourself
 };
+
+/// What to try if samples ended so, as half a sentence; each module that solves something has its own.
+using Advice = const char* (*)(Status);
 
 /// What a solve did. The vectors have one entry per sample. They are on the host, so reading them costs
 /// nothing.
@@ -50,6 +53,7 @@ struct Stats {
   /// `backward` is the backward pass of that backward pass, and so on. Null if the gradient rule solves no
   /// system. Read it only while no other thread runs a backward pass.
   std::shared_ptr<Stats> backward;
+  Advice advice = nullptr;  ///< what to try, from the module that solved; null: none is known
 
   bool converged() const;  ///< whether all samples did
   std::int64_t count(Status which) const;

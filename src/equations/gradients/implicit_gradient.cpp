@@ -30,6 +30,7 @@ ImplicitRule::FirstOrder estimate_by(Map transposed_inverse) {
         Solution<at::Tensor> adjoint{transposed_inverse(g), {}};
         detail::check_like("transposed_inverse", adjoint.value, g);
         adjoint.stats.method = "estimate";
+        adjoint.stats.advice = [](Status) { return "use Reuse::Preconditioner, which solves the system"; };
         adjoint.stats.status.assign(g.size(0), Status::Converged);
         adjoint.stats.iterations.assign(g.size(0), 0);
         detail::confirm(a, g, tolerance, adjoint);

@@ -190,6 +190,11 @@ struct SavedReversible : detail::Saved {
 
   void report(const Drift& drift, const at::Tensor& z, bool create_graph) const {
     Stats reversal;
+    reversal.advice = [](Status) {
+      return "rounding has grown in the reversal: keep checkpoints (checkpoint_every), take fewer steps, or "
+             "use "
+             "ImplicitGradient";
+    };
     reversal.method = create_graph ? "iteration again from z0" : "reversal";
     reversal.iterations = course.steps_of_each(z.size(0));
     reversal.evaluations = 2 * course.length();
