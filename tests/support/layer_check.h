@@ -29,7 +29,8 @@ struct LayerCheck {
 
 /// The one call that checks a layer. For each variant, in all inputs:
 ///   - values and derivatives up to `orders` equal those of a plain unrolled loop, in double and in float;
-///   - first and second derivatives equal finite differences of the layer itself;
+///   - first and second derivatives, of the first variant and so of all, equal finite differences of the
+///   layer;
 ///   - inputs that are not contiguous give the same;
 ///   - samples alone give the rows of the batch, and inputs' gradients too;
 ///   - inputs of a wrong shape throw if and only if they throw from the loop.
