@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/rows/rows.h"
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/problems.h"
@@ -142,10 +143,11 @@ TEST(Convergence, OfBroydenSurvivesAResidualThatGrowsOnTheWay) {
 }
 
 TEST(KnownAnswers, TheDottieNumber) {
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}}) {
+  for (const SolverCandidate& candidate : solver_candidates()) {
     const auto value =
-        fixed_point([](const Tensor& z) { return z.cos(); }, zeros({1, 1}), {.solver = solver}).value;
-    EXPECT_NEAR(to_double(value), 0.739085133215161, 1e-10);
+        fixed_point([](const Tensor& z) { return z.cos(); }, zeros({1, 1}), {.solver = candidate.solver})
+            .value;
+    EXPECT_NEAR(to_double(value), 0.739085133215161, 1e-10) << candidate.name;
   }
 }
 

@@ -2,6 +2,7 @@
 // backward.
 #include <gtest/gtest.h>
 
+#include "linear/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/problems.h"
@@ -83,9 +84,10 @@ TEST(Backward, ReportsTheTrueResidual) {
 }
 
 TEST(Backward, ThatIsInaccurateIsNeverSilent) {
-  for (const LinearSolver& solver :
-       std::vector<LinearSolver>{Gmres{.max_iterations = 1}, Neumann{.max_iterations = 1},
-                                 BiCgStab{.max_iterations = 1}, Cg{.max_iterations = 1}}) {
+  for (const LinearCandidate& candidate : linear_candidates()) {
+    if (!candidate.limited) continue;
+    SCOPED_TRACE(candidate.name);
+    const LinearSolver solver = candidate.limited(1);
     const InaccurateBackward layer;
     const auto ignored = layer.solve(OnFailure::Ignore, solver);
     ignored.value.sum().backward();

@@ -1,6 +1,7 @@
 // What every gradient rule owes, and how far the approximate ones are off.
 #include <gtest/gtest.h>
 
+#include "equations/candidates.h"
 #include "equations/own_types.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
@@ -13,33 +14,7 @@ namespace {
 using torch::autograd::grad;
 using Inputs = std::vector<Tensor>;
 
-struct Rule {
-  std::string name;
-  FixedPointSolver solver;
-  GradientRule gradient;
-};
-
-std::ostream& operator<<(std::ostream& out, const Rule& rule) { return out << rule.name; }
-
-std::vector<Rule> rules() {
-  return {{"Implicit", Anderson{}, ImplicitGradient{}},
-          {"ImplicitOfPicard", Picard{}, ImplicitGradient{}},
-          {"ImplicitOfNewton", Newton{}, ImplicitGradient{}},
-          {"ImplicitOfUsersSolver", HalfSteps{}, ImplicitGradient{}},
-          {"Unrolled", Picard{}, UnrolledGradient{}},
-          {"UnrolledDamped", Picard{.damping = 0.7}, UnrolledGradient{}},
-          {"CheckpointedOne", Picard{}, CheckpointedGradient{.every = 1}},
-          {"CheckpointedSeven", Picard{}, CheckpointedGradient{.every = 7}},
-          {"CheckpointedAll", Picard{}, CheckpointedGradient{.every = 1000}},
-          {"Reversible", Reversible{}, ReversibleGradient{.checkpoint_every = 3}},
-          {"ReversibleGentle", Reversible{.mixing = 0.6}, ReversibleGradient{.checkpoint_every = 8}},
-          {"PhantomOne", Anderson{}, PhantomGradient{.steps = 1}},
-          {"PhantomMany", Newton{}, PhantomGradient{.steps = 40}},
-          {"PhantomDamped", HalfSteps{}, PhantomGradient{.steps = 9, .damping = 0.5}},
-          {"UsersOwn", Anderson{}, TwoEvaluations{}}};
-}
-
-class Gradient : public testing::TestWithParam<Rule> {
+class Gradient : public testing::TestWithParam<GradientCandidate> {
  protected:
   FixedPointOptions options() const {
     return {.solver = GetParam().solver, .gradient = GetParam().gradient, .on_failure = OnFailure::Throw};
@@ -139,9 +114,10 @@ TEST_P(Gradient, TheResultDoesNotShareMemoryWithTheStart) {
 
 TEST(ImplicitGradient, TheResultDoesNotShareMemoryWithWhatTheMapKeeps) {
   const Tensor kept = normal({2, 3});
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}}) {
+  for (const SolverCandidate& candidate : solver_candidates()) {
     const Map constant = [&](const Tensor&) { return kept; };
-    EXPECT_FALSE(fixed_point(constant, zeros({2, 3}), {.solver = solver}).value.is_alias_of(kept));
+    const Tensor value = fixed_point(constant, zeros({2, 3}), {.solver = candidate.solver}).value;
+    EXPECT_FALSE(value.is_alias_of(kept)) << candidate.name;
   }
 }
 
@@ -170,14 +146,13 @@ TEST_P(Gradient, GoesThroughLongChains) {
   EXPECT_TRUE(grad({z.sum()}, {x_})[0].isfinite().all().item<bool>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, Gradient, testing::ValuesIn(rules()),
+INSTANTIATE_TEST_SUITE_P(Rules, Gradient, testing::ValuesIn(gradient_candidates()),
                          [](const auto& test) { return test.param.name; });
 
 TEST(ExactRules, HaveTheDerivativesOfTheLoop) {
   std::vector<Variant> variants;
-  for (const Rule& rule : rules()) {
-    if (rule.name.rfind("Unrolled", 0) == 0 || rule.name.rfind("Checkpointed", 0) == 0 ||
-        rule.name.rfind("Reversible", 0) == 0) {
+  for (const GradientCandidate& rule : gradient_candidates()) {
+    if (rule.exact == GradientCandidate::Exact::OfTheSteps) {
       variants.push_back(loop_variant(rule.name, rule.solver, rule.gradient));
     }
   }
@@ -284,12 +259,14 @@ TEST(CheckpointedGradient, EvaluatesEachStepOnceMore) {
 
 TEST(ExactRules, OfTheLoopGoWithPicardOnly) {
   for (const GradientRule& rule : {GradientRule(UnrolledGradient{}), GradientRule(CheckpointedGradient{})}) {
-    for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Anderson{}, Newton{}, HalfSteps{}}) {
+    for (const SolverCandidate& candidate : solver_candidates()) {
+      if (candidate.solver.target<Picard>() != nullptr) continue;
+      SCOPED_TRACE(candidate.name);
       const Tensor x = normal({2, 3}).requires_grad_();
       expect_error(
           [&] {
             fixed_point([&](const Tensor& z) { return 0.5 * z + x; }, zeros({2, 3}),
-                        {.solver = solver, .gradient = rule});
+                        {.solver = candidate.solver, .gradient = rule});
           },
           "Picard");
     }

@@ -1,7 +1,8 @@
 // Half precision and bfloat16: every solver and the backward solve, on maps that are evaluated in them.
 #include <gtest/gtest.h>
 
-#include "equations/own_types.h"
+#include "equations/candidates.h"
+#include "linear/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/problems.h"
@@ -27,37 +28,20 @@ class HalfPrecision : public testing::TestWithParam<torch::Dtype> {
   Tensor g_ = normal({4, 6});
 };
 
-std::vector<RootSolver> solvers_of_both() {
-  return {Newton{},
-          NewtonKrylov{},
-          Broyden{.start = BroydenStart::Identity},
-          Chord{},
-          PseudoTransient{},
-          Broyden{.start = BroydenStart::Jacobian},
-          Dogleg{},
-          Auto{}};
-}
-
 TEST_P(HalfPrecision, FixedPointsAreFoundAndDifferentiatedByEverySolver) {
   const Tensor leaf = w_.clone().requires_grad_();
   const Tensor exact =
       fixed_point([&](const Tensor& z) { return layer(z, leaf); }, zeros({4, 6}), {.solver = Newton{}}).value;
   const Tensor expected = grad({exact}, {leaf}, {g_})[0];
-  const std::vector<RootSolver> both = solvers_of_both();
-  std::vector<FixedPointSolver> solvers(both.begin(), both.end());
-  for (const FixedPointSolver& more : std::vector<FixedPointSolver>{
-           Picard{}, Picard{.damping = 0.7}, Reversible{}, Anderson{}, Anderson{.mixing = 0.8}}) {
-    solvers.push_back(more);
-  }
-  for (const FixedPointSolver& solver : solvers) {
-    for (const LinearSolver& linear :
-         std::vector<LinearSolver>{AutomaticLinearSolver{}, Gmres{}, BiCgStab{}, Neumann{}, DenseLu{}}) {
-      SCOPED_TRACE(solver.name());
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    for (const LinearCandidate& linear : general_linear_candidates()) {
+      if (!linear.of_the_library) continue;
+      SCOPED_TRACE(candidate.name + ", " + linear.name);
       const Tensor narrow = w_.to(dtype()).requires_grad_();
       const auto [z, stats] =
           fixed_point([&](const Tensor& y) { return layer(y, narrow); }, zeros({4, 6}, dtype()),
-                      {.solver = solver,
-                       .gradient = ImplicitGradient{.linear_solver = linear},
+                      {.solver = candidate.solver,
+                       .gradient = ImplicitGradient{.linear_solver = linear.solver},
                        .max_iterations = 100,
                        .on_failure = OnFailure::Ignore});
       EXPECT_TRUE(stats.converged()) << stats.full();
@@ -72,12 +56,14 @@ TEST_P(HalfPrecision, FixedPointsAreFoundAndDifferentiatedByEverySolver) {
 
 TEST_P(HalfPrecision, RootsAreFoundAndDifferentiatedByEverySolver) {
   const Tensor target = 1.0 + torch::rand({4, 6}, options());
-  for (const RootSolver& solver : solvers_of_both()) {
-    SCOPED_TRACE(solver.name());
+  auto candidates = root_candidates();
+  candidates.push_back({"BroydenFromIdentity", Broyden{.start = BroydenStart::Identity}, {}});
+  for (const RootCandidate& candidate : candidates) {
+    SCOPED_TRACE(candidate.name);
     const Tensor c = target.square().to(dtype()).requires_grad_();
     const auto [z, stats] =
         root([&](const Tensor& y) { return y * y - c; }, torch::full({4, 6}, 2.0, options(dtype())),
-             {.solver = solver, .on_failure = OnFailure::Ignore});
+             {.solver = candidate.solver, .on_failure = OnFailure::Ignore});
     EXPECT_TRUE(stats.converged()) << stats.full();
     EXPECT_LT(max_difference(z, target), 0.05);
     const Tensor gradient = grad({z.sum()}, {c})[0];
@@ -89,13 +75,12 @@ TEST_P(HalfPrecision, TheInverseThatASolverLeavesIsReused) {
   const Tensor leaf = w_.clone().requires_grad_();
   const Tensor exact = fixed_point([&](const Tensor& z) { return layer(z, leaf); }, zeros({4, 6})).value;
   const Tensor expected = grad({exact}, {leaf}, {g_})[0];
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{
-           Newton{}, Chord{}, Broyden{}, Broyden{.start = BroydenStart::Jacobian}}) {
-    SCOPED_TRACE(solver.name());
+  for (const SolverCandidate& candidate : inverse_candidates()) {
+    SCOPED_TRACE(candidate.name);
     const Tensor narrow = w_.to(dtype()).requires_grad_();
     const auto [z, stats] =
         fixed_point([&](const Tensor& y) { return layer(y, narrow); }, zeros({4, 6}, dtype()),
-                    {.solver = solver,
+                    {.solver = candidate.solver,
                      .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner},
                      .on_failure = OnFailure::Ignore});
     const Tensor gradient = grad({z}, {narrow}, {g_.to(dtype())})[0];

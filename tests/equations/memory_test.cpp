@@ -1,6 +1,8 @@
 // Memory: constant in the iterations, constant over training, nothing left behind.
 #include <gtest/gtest.h>
 
+#include "equations/candidates.h"
+#include "linear/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/device.h"
@@ -99,45 +101,45 @@ void expect_no_growth(const FixedPointOptions& options, int before, int in_all) 
 TEST(Memory, DoesNotGrowInTenThousandTrainingSteps) { expect_no_growth({}, 100, 10'000); }
 
 TEST(Memory, DoesNotGrowWhateverTheChoices) {
-  for (const FixedPointOptions& options : std::vector<FixedPointOptions>{
-           {.solver = Picard{}},
-           {.solver = Newton{}},
-           {.gradient = ImplicitGradient{.linear_solver = Gmres{}}},
-           {.gradient = ImplicitGradient{.linear_solver = DenseLu{}}},
-           {.solver = Picard{}, .gradient = UnrolledGradient{}},
-           {.solver = Picard{}, .gradient = CheckpointedGradient{}},
-           {.solver = Reversible{}, .gradient = ReversibleGradient{.checkpoint_every = 4}},
-           {.gradient = PhantomGradient{}}}) {
-    expect_no_growth(options, 20, 200);
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    expect_no_growth({.solver = candidate.solver}, 20, 200);
+  }
+  for (const LinearCandidate& candidate : general_linear_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    expect_no_growth({.gradient = ImplicitGradient{.linear_solver = candidate.solver}}, 20, 200);
+  }
+  for (const GradientCandidate& candidate : gradient_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    expect_no_growth({.solver = candidate.solver, .gradient = candidate.gradient}, 20, 200);
   }
 }
 
 TEST(Memory, NothingOutlivesTheOutput) {
   const Tensor w = (normal({3, 3}) * 0.2).requires_grad_(), x = normal({2, 3}).requires_grad_();
-  for (const FixedPointSolver& solver :
-       std::vector<FixedPointSolver>{Picard{}, Anderson{}, Newton{}, Broyden{}, NewtonKrylov{}}) {
+  for (const SolverCandidate& candidate : solver_candidates()) {
     const MemoryMeter memory;
     {
       const auto solution = fixed_point([&](const Tensor& z) { return torch::tanh(z.matmul(w) + x.sin()); },
-                                        zeros({2, 3}), {.solver = solver});
+                                        zeros({2, 3}), {.solver = candidate.solver});
       EXPECT_GT(memory.live_bytes(), 0);
     }
-    EXPECT_EQ(memory.live_blocks(), 0) << solver.name() << ", no backward pass";
+    EXPECT_EQ(memory.live_blocks(), 0) << candidate.name << ", no backward pass";
     {
       const auto solution = fixed_point([&](const Tensor& z) { return torch::tanh(z.matmul(w) + x.sin()); },
-                                        zeros({2, 3}), {.solver = solver});
+                                        zeros({2, 3}), {.solver = candidate.solver});
       grad({solution.value.sum()}, {w, x});
     }
-    EXPECT_EQ(memory.live_blocks(), 0) << solver.name() << ", one backward pass";
+    EXPECT_EQ(memory.live_blocks(), 0) << candidate.name << ", one backward pass";
     {
       const auto solution = fixed_point([&](const Tensor& z) { return torch::tanh(z.matmul(w) + x.sin()); },
-                                        zeros({2, 3}), {.solver = solver});
+                                        zeros({2, 3}), {.solver = candidate.solver});
       const auto first = grad({solution.value.pow(3).sum()}, {w, x}, {}, true, true);
       const auto second = grad({first[0].sin().sum() + first[1].sum()}, {w, x}, {}, true, true);
       grad({second[0].sin().sum()}, {w, x}, {}, false, false, true);
     }
-    EXPECT_EQ(memory.live_blocks(), 0) << solver.name() << ", three backward passes";
-    EXPECT_EQ(memory.live_bytes(), 0) << solver.name();
+    EXPECT_EQ(memory.live_blocks(), 0) << candidate.name << ", three backward passes";
+    EXPECT_EQ(memory.live_bytes(), 0) << candidate.name;
   }
 }
 
@@ -194,14 +196,14 @@ TEST(Memory, NothingOutlivesAReversal) {
 
 TEST(Memory, AfterTheBackwardPassNothingIsLeftOfTheSolversWork) {
   const Tensor x = normal({2, 3}).requires_grad_();
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}}) {
+  for (const SolverCandidate& candidate : inverse_candidates()) {
     const MemoryMeter memory;
-    const auto [value, stats] =
-        fixed_point([&](const Tensor& z) { return torch::tanh(0.5 * z + x); }, zeros({2, 3}),
-                    {.solver = solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
+    const auto [value, stats] = fixed_point(
+        [&](const Tensor& z) { return torch::tanh(0.5 * z + x); }, zeros({2, 3}),
+        {.solver = candidate.solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
     EXPECT_GT(memory.live_blocks(), 1);
     grad({value.sum()}, {x});
-    EXPECT_EQ(memory.live_blocks(), 1) << solver.name();
+    EXPECT_EQ(memory.live_blocks(), 1) << candidate.name;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/rows/rows.h"
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/layer_check.h"
@@ -41,8 +42,6 @@ FixedPointOptions with(const FixedPointSolver& solver, std::int64_t max_iteratio
   return {.solver = solver, .max_iterations = max_iterations, .on_failure = OnFailure::Ignore};
 }
 
-std::vector<FixedPointSolver> splittings() { return {ForwardBackward{}, PeacemanRachford{}}; }
-
 struct Case {
   double m, size;
 };
@@ -54,12 +53,12 @@ TEST(Monotone, BothSplittingsFindTheOneEquilibrium) {
       const MonotoneMap f = map_of(monotone_weight(m, size), 3 * normal({6, 20}), activation);
       const Tensor z = fixed_point(f, zeros({6, 20}), with(PeacemanRachford{})).value;
       EXPECT_TRUE(close(activation(f.affine(z)), z, 1e-8));
-      for (const auto& solver : splittings()) {
+      for (const SolverCandidate& candidate : monotone_candidates()) {
         for (const Tensor& z0 : {zeros({6, 20}), 10 * normal({6, 20})}) {
-          const auto [found, stats] = fixed_point(f, z0, with(solver));
-          EXPECT_TRUE(stats.converged()) << solver.name() << ", m " << m << ", size " << size << "\n"
+          const auto [found, stats] = fixed_point(f, z0, with(candidate.solver));
+          EXPECT_TRUE(stats.converged()) << candidate.name << ", m " << m << ", size " << size << "\n"
                                          << stats.full();
-          EXPECT_TRUE(close(found, z, 1e-7 / m)) << solver.name() << ", m " << m << ", size " << size;
+          EXPECT_TRUE(close(found, z, 1e-7 / m)) << candidate.name << ", m " << m << ", size " << size;
         }
       }
     }
@@ -103,13 +102,13 @@ TEST(Monotone, EverySampleForItself) {
   const Tensor w = monotone_weight(1.0, 1.0), b = normal({5, 20});
   Tensor spoiled = b.clone();
   spoiled[2].fill_(std::numeric_limits<double>::quiet_NaN());
-  for (const auto& solver : splittings()) {
-    const auto whole = fixed_point(map_of(w, b), zeros({5, 20}), with(solver));
-    const auto others = fixed_point(map_of(w, spoiled), zeros({5, 20}), with(solver));
-    EXPECT_EQ(others.stats.status[2], Status::NonFinite) << solver.name();
+  for (const SolverCandidate& candidate : monotone_candidates()) {
+    const auto whole = fixed_point(map_of(w, b), zeros({5, 20}), with(candidate.solver));
+    const auto others = fixed_point(map_of(w, spoiled), zeros({5, 20}), with(candidate.solver));
+    EXPECT_EQ(others.stats.status[2], Status::NonFinite) << candidate.name;
     for (const std::int64_t i : {0, 1, 3, 4}) {
-      EXPECT_TRUE(identical(others.value[i], whole.value[i])) << solver.name() << ", sample " << i;
-      EXPECT_EQ(others.stats.iterations[i], whole.stats.iterations[i]) << solver.name() << ", sample " << i;
+      EXPECT_TRUE(identical(others.value[i], whole.value[i])) << candidate.name << ", sample " << i;
+      EXPECT_EQ(others.stats.iterations[i], whole.stats.iterations[i]) << candidate.name << ", sample " << i;
     }
   }
 }
@@ -125,10 +124,10 @@ TEST(Monotone, BothPathsAgree) {
 
 TEST(Monotone, CountsWhatItEvaluates) {
   const MonotoneMap f = map_of(monotone_weight(1.0, 1.0), normal({5, 20}));
-  for (const auto& solver : splittings()) {
-    const auto stats = fixed_point(f, zeros({5, 20}), with(solver)).stats;
+  for (const SolverCandidate& candidate : monotone_candidates()) {
+    const auto stats = fixed_point(f, zeros({5, 20}), with(candidate.solver)).stats;
     // One at the start, and one at the end for samples that ended apart.
-    EXPECT_EQ(stats.evaluations, std::ranges::max(stats.iterations) + 2) << solver.name();
+    EXPECT_EQ(stats.evaluations, std::ranges::max(stats.iterations) + 2) << candidate.name;
   }
 }
 
@@ -159,9 +158,11 @@ TEST(Monotone, TakesEmptyBatchesAndAnyShape) {
                         };
                       },
                       .scale = [] { return 3.0; }};
-  for (const auto& solver : splittings()) {
-    EXPECT_TRUE(close(fixed_point(f, zeros({4, 3, 2}), with(solver)).value, torch::relu(b) / 3, 1e-9));
-    EXPECT_EQ(fixed_point(f, zeros({0, 3, 2}), with(solver)).value.sizes(), at::IntArrayRef({0, 3, 2}));
+  for (const SolverCandidate& candidate : monotone_candidates()) {
+    EXPECT_TRUE(
+        close(fixed_point(f, zeros({4, 3, 2}), with(candidate.solver)).value, torch::relu(b) / 3, 1e-9));
+    EXPECT_EQ(fixed_point(f, zeros({0, 3, 2}), with(candidate.solver)).value.sizes(),
+              at::IntArrayRef({0, 3, 2}));
   }
 }
 

@@ -1,6 +1,7 @@
 // What can be seen of a solve, what it stops by, and a loss on what was seen.
 #include <gtest/gtest.h>
 
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/layer_check.h"
@@ -25,11 +26,6 @@ struct Trace {
   }
 };
 
-std::vector<FixedPointSolver> observed_solvers() {
-  return {Picard{}, Picard{.damping = 0.7}, Reversible{}, Anderson{},        Newton{}, Broyden{},
-          Chord{},  NewtonKrylov{},         Dogleg{},     PseudoTransient{}, Auto{}};
-}
-
 // Samples that need different numbers of steps; the third starts where it ends.
 struct Batch {
   Tensor rate = vector({0.1, 0.8, 0.4, 0.6}).unsqueeze(1);
@@ -39,11 +35,12 @@ struct Batch {
 
 TEST(Observer, SeesEveryIterateOfEverySolver) {
   const Batch batch;
-  for (const FixedPointSolver& solver : observed_solvers()) {
-    SCOPED_TRACE(solver.name());
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
     Trace trace;
-    const auto [value, stats] = fixed_point(
-        batch.f, zeros({4, 3}), {.solver = solver, .max_iterations = 500, .observer = trace.observer()});
+    const auto [value, stats] =
+        fixed_point(batch.f, zeros({4, 3}),
+                    {.solver = candidate.solver, .max_iterations = 500, .observer = trace.observer()});
     const auto most = *std::max_element(stats.iterations.begin(), stats.iterations.end());
     ASSERT_EQ(static_cast<std::int64_t>(trace.iterates.size()), most + 1);
     EXPECT_TRUE(identical(trace.iterates.front().z, zeros({4, 3})));
@@ -67,12 +64,14 @@ TEST(Observer, SeesEveryIterateOfEverySolver) {
 
 TEST(Observer, ChangesNothing) {
   const Batch batch;
-  for (const FixedPointSolver& solver : observed_solvers()) {
+  for (const SolverCandidate& candidate : solver_candidates()) {
     Trace trace;
-    const auto plain = fixed_point(batch.f, zeros({4, 3}), {.solver = solver, .max_iterations = 500});
-    const auto watched = fixed_point(batch.f, zeros({4, 3}),
-                                     {.solver = solver, .max_iterations = 500, .observer = trace.observer()});
-    EXPECT_TRUE(identical(watched.value, plain.value)) << solver.name();
+    const auto plain =
+        fixed_point(batch.f, zeros({4, 3}), {.solver = candidate.solver, .max_iterations = 500});
+    const auto watched =
+        fixed_point(batch.f, zeros({4, 3}),
+                    {.solver = candidate.solver, .max_iterations = 500, .observer = trace.observer()});
+    EXPECT_TRUE(identical(watched.value, plain.value)) << candidate.name;
     EXPECT_EQ(watched.stats.iterations, plain.stats.iterations);
     EXPECT_EQ(watched.stats.evaluations, plain.stats.evaluations);
   }
@@ -137,12 +136,10 @@ void check_stops_by_step(const Trace& trace, const Solution<Tensor>& solution, d
 TEST(StepCriterion, StopsWhereTheStepIsSmallAndReportsTheResidual) {
   const Batch batch;
   constexpr double tolerance = 1e-6;
-  for (const FixedPointSolver& solver :
-       std::vector<FixedPointSolver>{Picard{}, Picard{.damping = 0.7}, Anderson{}, Broyden{}, Newton{},
-                                     Chord{}, NewtonKrylov{}, Dogleg{}, PseudoTransient{}, Auto{}}) {
-    SCOPED_TRACE(solver.name());
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
     const auto solution = fixed_point(batch.f, torch::ones({4, 3}, options()),
-                                      {.solver = solver,
+                                      {.solver = candidate.solver,
                                        .tolerance = {.relative = tolerance, .absolute = 0.0},
                                        .max_iterations = 500,
                                        .on_failure = OnFailure::Ignore,
@@ -162,12 +159,11 @@ TEST(StepCriterion, StopsWhereTheStepIsSmallAndReportsTheResidual) {
 TEST(StepCriterion, StopsAtTheFirstSmallStep) {
   const Tensor rate = vector({0.1, 0.8, 0.4, 0.6}).unsqueeze(1), x = normal({4, 3});
   const Map f = [&](const Tensor& z) { return rate * torch::sin(z) + x; };
-  for (const FixedPointSolver& solver :
-       std::vector<FixedPointSolver>{Picard{}, Picard{.damping = 0.7}, Anderson{}, Broyden{}, Newton{}}) {
-    SCOPED_TRACE(solver.name());
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
     Trace trace;
     const auto solution = fixed_point(f, zeros({4, 3}),
-                                      {.solver = solver,
+                                      {.solver = candidate.solver,
                                        .tolerance = {.relative = 1e-6, .absolute = 0.0},
                                        .criterion = Criterion::Step,
                                        .observer = trace.observer()});
@@ -191,20 +187,19 @@ TEST(StepCriterion, OfPicardIsTheResidualOneStepBefore) {
 TEST(StepCriterion, DoesNotTakeARefusedTrialForAStep) {
   // From 2 on, full Newton steps on the arc tangent overshoot, and solvers refuse them.
   const Map g = [](const Tensor& z) { return -torch::atan(z); };
-  for (const RootSolver& solver :
-       std::vector<RootSolver>{Newton{}, Broyden{}, Chord{}, Dogleg{}, NewtonKrylov{}, PseudoTransient{}}) {
+  for (const RootCandidate& candidate : root_candidates()) {
     for (const double start : {2.0, 5.0, 20.0}) {
       const auto solve = [&](Criterion criterion) {
         return root(g, vector({start}).unsqueeze(1),
-                    {.solver = solver,
+                    {.solver = candidate.solver,
                      .tolerance = {.absolute = 1e-9},
                      .on_failure = OnFailure::Ignore,
                      .criterion = criterion});
       };
       const auto [value, stats] = solve(Criterion::Step);
-      EXPECT_EQ(stats.converged(), solve(Criterion::Residual).stats.converged()) << solver.name();
+      EXPECT_EQ(stats.converged(), solve(Criterion::Residual).stats.converged()) << candidate.name;
       if (stats.converged()) {
-        EXPECT_LT(value.abs().item<double>(), 1e-6) << solver.name() << " from " << start;
+        EXPECT_LT(value.abs().item<double>(), 1e-6) << candidate.name << " from " << start;
       }
     }
   }

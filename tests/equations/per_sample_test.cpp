@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "equations/own_types.h"
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/device.h"
@@ -11,22 +11,6 @@
 
 namespace stillpoint::test {
 namespace {
-
-std::vector<FixedPointSolver> all_solvers() {
-  return {Picard{},
-          Picard{.damping = 0.8},
-          Reversible{},
-          Anderson{},
-          Anderson{.memory = 2},
-          Newton{},
-          HalfSteps{},
-          Broyden{},
-          Chord{},
-          NewtonKrylov{},
-          Dogleg{},
-          PseudoTransient{},
-          Auto{}};
-}
 
 FixedPointOptions quiet(const FixedPointSolver& solver, std::int64_t max_iterations = 200) {
   return {.solver = solver, .max_iterations = max_iterations, .on_failure = OnFailure::Ignore};
@@ -51,14 +35,14 @@ TEST(Samples, ConvergeEachInItsOwnTime) {
 
 TEST(Samples, DoNotDependOnTheirNeighbors) {
   const Tensor x = normal({4, 3}), others = normal({4, 3}) * 3;
-  for (const auto& solver : all_solvers()) {
-    const auto together = fixed_point(cell(x), zeros({4, 3}), quiet(solver));
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    const auto together = fixed_point(cell(x), zeros({4, 3}), quiet(candidate.solver));
     Tensor changed = others.clone();
     changed[1] = x[1];
-    const auto elsewhere = fixed_point(cell(changed), zeros({4, 3}), quiet(solver));
-    EXPECT_TRUE(identical(elsewhere.value[1], together.value[1])) << solver.name();
-    EXPECT_EQ(elsewhere.stats.iterations[1], together.stats.iterations[1]) << solver.name();
-    EXPECT_EQ(elsewhere.stats.residual[1], together.stats.residual[1]) << solver.name();
+    const auto elsewhere = fixed_point(cell(changed), zeros({4, 3}), quiet(candidate.solver));
+    EXPECT_TRUE(identical(elsewhere.value[1], together.value[1])) << candidate.name;
+    EXPECT_EQ(elsewhere.stats.iterations[1], together.stats.iterations[1]) << candidate.name;
+    EXPECT_EQ(elsewhere.stats.residual[1], together.stats.residual[1]) << candidate.name;
   }
 }
 
@@ -83,12 +67,12 @@ Outcome spoiled(const FixedPointOptions& options, const Tensor& input, double po
 
 TEST(Samples, ThatFailLeaveTheOthersAsTheyAre) {
   const Tensor x = normal({4, 3});
-  for (const auto& solver : all_solvers()) {
-    const Outcome good = spoiled(quiet(solver), x, NAN, -1);
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    const Outcome good = spoiled(quiet(candidate.solver), x, NAN, -1);
     for (const double poison : {NAN, INFINITY, -INFINITY}) {
       for (const int from : {0, 2}) {
-        SCOPED_TRACE(solver.name() + ", from evaluation " + std::to_string(from));
-        const Outcome bad = spoiled(quiet(solver), x, poison, from);
+        SCOPED_TRACE(candidate.name + ", from evaluation " + std::to_string(from));
+        const Outcome bad = spoiled(quiet(candidate.solver), x, poison, from);
         EXPECT_EQ(bad.stats.status[2], Status::NonFinite);
         EXPECT_TRUE(bad.value[2].isfinite().all().item<bool>()) << "its best iterate is finite";
         for (const int sample : {0, 1, 3}) {
@@ -150,20 +134,21 @@ TEST(Samples, KeepTheIterateThatConvergedWhateverFollows) {
   // Sample 0 is at its solution, and f drives it away as soon as it is evaluated again elsewhere.
   const Tensor z0 = vector({2.0, 0.0}).unsqueeze(1);
   const Map f = [](const Tensor& z) { return torch::stack({3 * z[0] - 4, 0.9 * z[1] + 1}); };
-  for (const auto& solver : all_solvers()) {
-    const auto [value, stats] = fixed_point(f, z0, quiet(solver, 2000));
-    EXPECT_TRUE(stats.converged()) << solver.name();
-    EXPECT_EQ(value[0].item<double>(), 2.0) << solver.name();
-    EXPECT_EQ(stats.iterations[0], 0) << solver.name();
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    const auto [value, stats] = fixed_point(f, z0, quiet(candidate.solver, 2000));
+    EXPECT_TRUE(stats.converged()) << candidate.name;
+    EXPECT_EQ(value[0].item<double>(), 2.0) << candidate.name;
+    EXPECT_EQ(stats.iterations[0], 0) << candidate.name;
   }
 }
 
 TEST(Samples, FailAlongTheWayToo) {
-  for (const auto& solver : all_solvers()) {
-    const auto [value, stats] = fixed_point([](const Tensor& z) { return z + z.square() + 1; },
-                                            torch::full({2, 1}, 5.0, options()), quiet(solver, 500));
-    EXPECT_FALSE(stats.converged()) << solver.name();
-    EXPECT_TRUE(value.isfinite().all().item<bool>()) << solver.name();
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    const auto [value, stats] =
+        fixed_point([](const Tensor& z) { return z + z.square() + 1; }, torch::full({2, 1}, 5.0, options()),
+                    quiet(candidate.solver, 500));
+    EXPECT_FALSE(stats.converged()) << candidate.name;
+    EXPECT_TRUE(value.isfinite().all().item<bool>()) << candidate.name;
   }
 }
 

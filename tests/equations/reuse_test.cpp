@@ -1,6 +1,7 @@
 // What the solver leaves for the backward pass, and what that makes of it.
 #include <gtest/gtest.h>
 
+#include "equations/candidates.h"
 #include "equations/own_types.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
@@ -30,23 +31,32 @@ Variant warm_started(std::string name, LinearSolver linear) {
   return {std::move(name), Anderson{}, rule, 0};
 }
 
+// With what each solver leaves, and the automatic linear solver.
+std::vector<Variant> of_each_inverse() {
+  std::vector<Variant> variants;
+  for (const SolverCandidate& each : inverse_candidates()) {
+    variants.push_back(preconditioned(each.name, each.solver));
+  }
+  return variants;
+}
+
 TEST(Reuse, IsAsExactAsWithout) {
+  auto variants = of_each_inverse();
+  for (const Variant& more :
+       {preconditioned("Newton, Gmres", Newton{}, Gmres{}),
+        preconditioned("Broyden, Neumann", Broyden{}, Neumann{}),
+        preconditioned("Broyden, BiCgStab", Broyden{}, BiCgStab{}),
+        preconditioned("Chord, DenseLu", Chord{}, DenseLu{}), warm_started("warm", AutomaticLinearSolver{}),
+        warm_started("warm Gmres", Gmres{})}) {
+    variants.push_back(more);
+  }
   check_layer(
       [](const Solve& solve, const Inputs& in) {
         return solve([=](const Tensor& z) { return torch::tanh(torch::addmm(in[1], z, in[0]) + in[2]); },
                      torch::zeros_like(in[1]));
       },
       {shared(normal({3, 3}) * 0.2), per_sample(normal({2, 3})), shared(normal({3}))},
-      {.variants = {preconditioned("Newton", Newton{}), preconditioned("Chord", Chord{}),
-                    preconditioned("Broyden", Broyden{}),
-                    preconditioned("Broyden, short", Broyden{.memory = 2}),
-                    preconditioned("Broyden from the Jacobian", Broyden{.start = BroydenStart::Jacobian}),
-                    preconditioned("Newton, Gmres", Newton{}, Gmres{}),
-                    preconditioned("Broyden, Neumann", Broyden{}, Neumann{}),
-                    preconditioned("Broyden, BiCgStab", Broyden{}, BiCgStab{}),
-                    preconditioned("Chord, DenseLu", Chord{}, DenseLu{}),
-                    warm_started("warm", AutomaticLinearSolver{}), warm_started("warm Gmres", Gmres{})},
-       .orders = 3});
+      {.variants = variants, .orders = 3});
 }
 
 TEST(Reuse, OfATupleStateIsAsExactAsWithout) {
@@ -60,8 +70,7 @@ TEST(Reuse, OfATupleStateIsAsExactAsWithout) {
             solve(f, {zeros({in[1].size(0), 3}, in[1].scalar_type()), torch::zeros_like(in[1])});
         return torch::cat(state, 1);
       },
-      {shared(normal({3, 3}) * 0.2), per_sample(normal({2, 2}))},
-      {.variants = {preconditioned("Newton", Newton{}), preconditioned("Broyden", Broyden{})}});
+      {shared(normal({3, 3}) * 0.2), per_sample(normal({2, 2}))}, {.variants = of_each_inverse()});
 }
 
 // A few directions are slow, by different rates, and the others fast.
@@ -214,12 +223,13 @@ TEST(Reuse, LeavesEachSampleTheInverseThatItEndedWith) {
             .value;
     return grad({z}, {own_x}, {g.index_select(0, index)})[0];
   };
-  for (const FixedPointSolver& solver :
-       std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}, Broyden{.memory = 60},
-                                     Broyden{.memory = 7, .start = BroydenStart::Jacobian}}) {
-    const Tensor together = gradient(solver, {0, 1, 2, 3});
+  auto candidates = inverse_candidates();
+  candidates.push_back({"BroydenLong", Broyden{.memory = 60}, {}, {}});
+  for (const SolverCandidate& candidate : candidates) {
+    const Tensor together = gradient(candidate.solver, {0, 1, 2, 3});
     for (std::int64_t b = 0; b < 4; ++b) {
-      EXPECT_TRUE(close(together[b], gradient(solver, {b})[0], 1e-6)) << solver.name() << ", sample " << b;
+      const Tensor alone = gradient(candidate.solver, {b});
+      EXPECT_TRUE(close(together[b], alone[0], 1e-6)) << candidate.name << ", sample " << b;
     }
   }
 }
@@ -237,11 +247,12 @@ TEST(Reuse, KeepsNanInItsSample) {
             .value;
     return grad({z.pow(2).sum()}, {x})[0];
   };
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}}) {
+  for (const SolverCandidate& candidate : inverse_candidates()) {
     for (const Reuse reuse : {Reuse::Preconditioner, Reuse::Approximation}) {
-      const Tensor good = gradient(solver, reuse, false), bad = gradient(solver, reuse, true);
+      const Tensor good = gradient(candidate.solver, reuse, false);
+      const Tensor bad = gradient(candidate.solver, reuse, true);
       for (const std::int64_t b : {0, 1, 3}) {
-        EXPECT_TRUE(identical(bad[b], good[b])) << solver.name() << ", sample " << b;
+        EXPECT_TRUE(identical(bad[b], good[b])) << candidate.name << ", sample " << b;
       }
     }
   }
@@ -263,20 +274,20 @@ TEST(Reuse, ApproximationReportsWhatIsNotFinite) {
 TEST(Reuse, AtASolutionFromTheStart) {
   const Tensor x = zeros({2, 3}).requires_grad_();
   const Map f = [&](const Tensor& z) { return 0.5 * torch::sin(z) + x; };
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{
-           Newton{}, Chord{}, Broyden{}, Broyden{.start = BroydenStart::Jacobian}}) {
+  for (const SolverCandidate& candidate : inverse_candidates()) {
     const auto [value, stats] = fixed_point(
-        f, zeros({2, 3}), {.solver = solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
+        f, zeros({2, 3}),
+        {.solver = candidate.solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}});
     EXPECT_EQ(stats.mean_iterations(), 0.0);
     EXPECT_TRUE(close(grad({value.sum()}, {x})[0], torch::full({2, 3}, 2.0, options()), 1e-9))
-        << solver.name();
+        << candidate.name;
   }
   const Tensor none = zeros({0, 3}).requires_grad_();
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Chord{}, Broyden{}}) {
-    const Tensor z =
-        fixed_point([&](const Tensor& y) { return 0.5 * y + none; }, zeros({0, 3}),
-                    {.solver = solver, .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}})
-            .value;
+  for (const SolverCandidate& candidate : inverse_candidates()) {
+    const Tensor z = fixed_point([&](const Tensor& y) { return 0.5 * y + none; }, zeros({0, 3}),
+                                 {.solver = candidate.solver,
+                                  .gradient = ImplicitGradient{.reuse = Reuse::Preconditioner}})
+                         .value;
     grad({z.sum()}, {none});
   }
 }
@@ -329,15 +340,14 @@ TEST(Reuse, OfAUsersSolverMayBeWrongAndStaysExact) {
 
 TEST(Reuse, NeedsASolverThatLeavesSomething) {
   const Tensor x = normal({2, 3}).requires_grad_();
-  for (const FixedPointSolver& solver :
-       std::vector<FixedPointSolver>{Picard{}, Anderson{}, NewtonKrylov{}, HalfSteps{}}) {
+  for (const SolverCandidate& candidate : inverse_candidates(/*leave=*/false)) {
     for (const Reuse reuse : {Reuse::Preconditioner, Reuse::Approximation}) {
       const std::string message = error_of([&] {
         fixed_point([&](const Tensor& z) { return 0.5 * z + x; }, zeros({2, 3}),
-                    {.solver = solver, .gradient = ImplicitGradient{.reuse = reuse}});
+                    {.solver = candidate.solver, .gradient = ImplicitGradient{.reuse = reuse}});
       });
       EXPECT_NE(message.find("reuse"), std::string::npos) << message;
-      EXPECT_NE(message.find(solver.name()), std::string::npos) << message;
+      EXPECT_NE(message.find(candidate.solver.name()), std::string::npos) << message;
     }
   }
   expect_error(

@@ -1,6 +1,7 @@
 // Inputs passed beside the state: finished samples are left out, and nothing else changes.
 #include <gtest/gtest.h>
 
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/device.h"
@@ -31,16 +32,11 @@ struct Mixed {
   }
 };
 
-std::vector<FixedPointSolver> solvers_that_leave_out() {
-  return {Picard{}, Picard{.damping = 0.8}, Anderson{}, Newton{},         Broyden{},
-          Chord{},  NewtonKrylov{},         Dogleg{},   PseudoTransient{}};
-}
-
 TEST(RunningSamples, GiveTheSameSolutionAndGradients) {
   const Mixed problem;
-  for (const FixedPointSolver& solver : solvers_that_leave_out()) {
-    SCOPED_TRACE(solver.name());
-    const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    const FixedPointOptions how{.solver = candidate.solver, .max_iterations = 1000};
     const auto all = problem.captured(how);
     const auto some = problem.passed(how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
@@ -81,10 +77,6 @@ TEST(RunningSamples, LeaveOutWhatFailed) {
   EXPECT_EQ(stats.count(Status::Converged), problem.batch - 1);
 }
 
-std::vector<RootSolver> root_solvers_that_leave_out() {
-  return {Newton{}, Broyden{}, Chord{}, NewtonKrylov{}, Dogleg{}, PseudoTransient{}, Auto{}};
-}
-
 void expect_same_gradients(const Tensor& some, const Tensor& all, const Tensor& x) {
   const auto first = grad({some.square().sum()}, {x}, {}, true, true)[0];
   const auto expected = grad({all.square().sum()}, {x}, {}, true, true)[0];
@@ -98,9 +90,9 @@ TEST(RunningSamples, OfARootGiveTheSame) {
     return Mixed::f(z, problem.weight, inputs[0], inputs[1]) - z - 0.2 * inputs[1] * z.pow(3);
   };
   const Tensor z0 = zeros({problem.batch, 8});
-  for (const RootSolver& solver : root_solvers_that_leave_out()) {
-    SCOPED_TRACE(solver.name());
-    const RootOptions how{.solver = solver, .max_iterations = 1000};
+  for (const RootCandidate& candidate : root_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    const RootOptions how{.solver = candidate.solver, .max_iterations = 1000};
     const auto all = root([&](const Tensor& z) { return g(z, {problem.x, problem.rate}); }, z0, how);
     const auto some = root({g, {problem.x, problem.rate}}, z0, how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
@@ -123,9 +115,9 @@ TEST(RunningSamples, OfATupleGiveTheSame) {
   const Mixed problem;
   const std::vector<Tensor> inputs{problem.x, problem.rate};
   const std::vector<Tensor> z0{zeros({problem.batch, 8}), zeros({problem.batch, 2, 2})};
-  for (const FixedPointSolver& solver : solvers_that_leave_out()) {
-    SCOPED_TRACE(solver.name());
-    const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
+  for (const SolverCandidate& candidate : solver_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    const FixedPointOptions how{.solver = candidate.solver, .max_iterations = 1000};
     const auto all =
         fixed_point([&](const std::vector<Tensor>& z) { return coupled_cell(z, inputs); }, z0, how);
     const auto some = fixed_point({coupled_cell, inputs}, z0, how);
@@ -150,9 +142,9 @@ TEST(RunningSamples, OfATupleRootGiveTheSame) {
     for (const std::size_t i : {0, 1}) value[i] = value[i] - z[i];
     return value;
   };
-  for (const RootSolver& solver : root_solvers_that_leave_out()) {
-    SCOPED_TRACE(solver.name());
-    const RootOptions how{.solver = solver, .max_iterations = 1000};
+  for (const RootCandidate& candidate : root_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    const RootOptions how{.solver = candidate.solver, .max_iterations = 1000};
     const auto all = root([&](const std::vector<Tensor>& z) { return g(z, inputs); }, z0, how);
     const auto some = root({g, inputs}, z0, how);
     EXPECT_TRUE(some.stats.converged()) << some.stats.full();
@@ -182,8 +174,9 @@ TEST(RunningSamples, OfATupleAreAllThatIsEvaluated) {
 
 TEST(RunningSamples, LetTheBackwardPassReuseTheInverse) {
   const Mixed problem;
-  for (const FixedPointSolver& solver : std::vector<FixedPointSolver>{Newton{}, Broyden{}, Chord{}}) {
-    const FixedPointOptions how{.solver = solver, .max_iterations = 1000};
+  for (const SolverCandidate& candidate : inverse_candidates()) {
+    SCOPED_TRACE(candidate.name);
+    const FixedPointOptions how{.solver = candidate.solver, .max_iterations = 1000};
     FixedPointOptions reusing = how;
     reusing.gradient = ImplicitGradient{.reuse = Reuse::Preconditioner};
     expect_same_gradients(problem.passed(reusing).value, problem.captured(how).value, problem.x);

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "core/rows/rows.h"
-#include "equations/own_types.h"
+#include "equations/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/problems.h"
@@ -12,47 +12,20 @@
 namespace stillpoint::test {
 namespace {
 
-struct Candidate {
-  std::string name;
-  FixedPointSolver solver;
-  bool needs_contraction;
-};
-
-std::ostream& operator<<(std::ostream& out, const Candidate& candidate) { return out << candidate.name; }
-
-std::vector<Candidate> candidates() {
-  return {{"Picard", Picard{}, true},
-          {"PicardDamped", Picard{.damping = 0.5}, false},
-          {"Reversible", Reversible{}, true},
-          {"Anderson", Anderson{}, false},
-          {"AndersonShort", Anderson{.memory = 2}, false},
-          {"AndersonLong", Anderson{.memory = 12}, false},
-          {"AndersonMixing", Anderson{.mixing = 0.6}, false},
-          {"AndersonOfOne", Anderson{.memory = 1}, true},
-          {"Newton", Newton{}, false},
-          {"Broyden", Broyden{}, false},
-          {"BroydenShort", Broyden{.memory = 3}, false},
-          {"BroydenFromJacobian", Broyden{.start = BroydenStart::Jacobian}, false},
-          {"Chord", Chord{}, false},
-          {"NewtonKrylov", NewtonKrylov{}, false},
-          {"Dogleg", Dogleg{}, false},
-          {"PseudoTransient", PseudoTransient{}, false},
-          {"Auto", Auto{}, false},
-          {"UsersOwn", HalfSteps{}, false}};
-}
-
-class Solver : public testing::TestWithParam<std::tuple<Candidate, torch::Dtype, bool>> {
+class Solver : public testing::TestWithParam<std::tuple<SolverCandidate, torch::Dtype, bool>> {
  protected:
   void SetUp() override {
     if (std::get<bool>(GetParam())) aten_ = std::make_unique<detail::AtenPathGuard>();
   }
-  const Candidate& candidate() const { return std::get<0>(GetParam()); }
+  const SolverCandidate& candidate() const { return std::get<0>(GetParam()); }
   torch::Dtype dtype() const { return std::get<1>(GetParam()); }
 
   std::vector<Problem> problems() const {
     std::vector<Problem> result;
     for (Problem& problem : known_problems(dtype())) {
-      if (problem.contracts || !candidate().needs_contraction) result.push_back(std::move(problem));
+      if (problem.contracts || candidate().claims.needs != SolverClaims::Needs::Contraction) {
+        result.push_back(std::move(problem));
+      }
     }
     return result;
   }
@@ -170,13 +143,13 @@ std::string name_of(const testing::TestParamInfo<Solver::ParamType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Solver,
-                         testing::Combine(testing::ValuesIn(candidates()),
+                         testing::Combine(testing::ValuesIn(solver_candidates()),
                                           testing::Values(at::kDouble, at::kFloat), testing::Bool()),
                          name_of);
 
 // The two paths take the same steps: after a few of them, before anything rests on rounding.
 TEST(Paths, TakeTheSameSteps) {
-  for (const Candidate& candidate : candidates()) {
+  for (const SolverCandidate& candidate : solver_candidates()) {
     for (const Problem& problem : known_problems(at::kDouble)) {
       for (const auto norm : {Norm::Euclidean, Norm::RootMeanSquare, Norm::Maximum}) {
         const FixedPointOptions few{.solver = candidate.solver,

@@ -16,10 +16,11 @@ Tensor at(double number) { return vector({number}).unsqueeze(1); }
 
 TEST(Truth, NothingConvergesAtInfinity) {
   const Map g = [](const Tensor& z) { return 100.0 * (-0.03 * z).exp() - 100.0; };
-  for (const RootSolver& solver : root_solvers()) {
-    const auto [z, stats] = root(g, at(1000.0), {.solver = solver, .on_failure = OnFailure::Ignore});
+  for (const RootCandidate& candidate : root_candidates()) {
+    const auto [z, stats] =
+        root(g, at(1000.0), {.solver = candidate.solver, .on_failure = OnFailure::Ignore});
     if (stats.converged()) {
-      EXPECT_NEAR(z.item<double>(), 0.0, 1e-9) << solver.name();
+      EXPECT_NEAR(z.item<double>(), 0.0, 1e-9) << candidate.name;
     }
   }
   const auto growing = fixed_point([](const Tensor& z) { return z * z; }, at(1e200),
@@ -30,40 +31,41 @@ TEST(Truth, NothingConvergesAtInfinity) {
 // |g| is at least 0.43 everywhere, and z runs away.
 TEST(Truth, NothingConvergesWhereThereIsNoRoot) {
   const Map g = [](const Tensor& z) { return z.atan() + 2.0; };
-  for (const RootSolver& solver : root_solvers()) {
+  for (const RootCandidate& candidate : root_candidates()) {
     for (const double start : {5.0, -5.0, 0.0}) {
-      const auto stats = root(g, at(start), {.solver = solver, .on_failure = OnFailure::Ignore}).stats;
-      EXPECT_FALSE(stats.converged()) << solver.name() << " from " << start << ": " << stats.full();
+      const auto stats =
+          root(g, at(start), {.solver = candidate.solver, .on_failure = OnFailure::Ignore}).stats;
+      EXPECT_FALSE(stats.converged()) << candidate.name << " from " << start << ": " << stats.full();
     }
   }
 }
 
 TEST(Truth, ARootDoesNotDependOnTheUnitOfItsResidual) {
-  for (const RootSolver& solver : root_solvers()) {
+  for (const RootCandidate& candidate : root_candidates()) {
     for (const double unit : {1e-200, 1e-30, 1e-9, 1.0, 1e9, 1e30, 1e200}) {
       // Written such that dz/dt = g(z) attracts; in the unit of time of g, too.
       const Map g = [=](const Tensor& z) { return unit * (2.0 - z * z); };
-      const bool flow = solver.target<PseudoTransient>() != nullptr;
-      const RootSolver used = flow ? RootSolver(PseudoTransient{.first_step = 1.0 / unit}) : solver;
+      const auto& in_time = candidate.claims.in_time;
+      const RootSolver used = in_time ? in_time(1.0 / unit) : candidate.solver;
       const auto [z, stats] = root(g, at(50.0), {.solver = used, .on_failure = OnFailure::Ignore});
-      EXPECT_TRUE(stats.converged()) << solver.name() << ", unit " << unit << ": " << stats.full();
-      EXPECT_NEAR(z.item<double>(), std::sqrt(2.0), 3e-10) << solver.name() << ", unit " << unit;
+      EXPECT_TRUE(stats.converged()) << candidate.name << ", unit " << unit << ": " << stats.full();
+      EXPECT_NEAR(z.item<double>(), std::sqrt(2.0), 3e-10) << candidate.name << ", unit " << unit;
     }
   }
 }
 
 TEST(Truth, ARootDoesNotDependOnTheUnitOfItsState) {
-  for (const RootSolver& solver : root_solvers()) {
+  for (const RootCandidate& candidate : root_candidates()) {
     for (const double unit : {1e-30, 1e-6, 1e6, 1e30}) {
       const Map g = [=](const Tensor& z) { return 2.0 - (z / unit).square(); };
-      const bool flow = solver.target<PseudoTransient>() != nullptr;
-      const RootSolver used = flow ? RootSolver(PseudoTransient{.first_step = unit}) : solver;
+      const auto& in_time = candidate.claims.in_time;
+      const RootSolver used = in_time ? in_time(unit) : candidate.solver;
       const auto [z, stats] = root(g, at(3.0 * unit),
                                    {.solver = used,
                                     .tolerance = {.relative = 1e-10, .absolute = 0.0},
                                     .on_failure = OnFailure::Ignore});
-      EXPECT_TRUE(stats.converged()) << solver.name() << ", unit " << unit << ": " << stats.full();
-      EXPECT_NEAR(z.item<double>() / unit, std::sqrt(2.0), 3e-10) << solver.name() << ", unit " << unit;
+      EXPECT_TRUE(stats.converged()) << candidate.name << ", unit " << unit << ": " << stats.full();
+      EXPECT_NEAR(z.item<double>() / unit, std::sqrt(2.0), 3e-10) << candidate.name << ", unit " << unit;
     }
   }
 }
@@ -90,12 +92,12 @@ TEST(Truth, ADoubleRootIsFoundToTheTolerance) {
 }
 
 TEST(Truth, OfAStartThatIsTheRoot) {
-  for (const RootSolver& solver : root_solvers()) {
-    const auto stats =
-        root([](const Tensor& x) { return 1e9 * (x * x - 2.0); }, at(std::sqrt(2.0)), {.solver = solver})
-            .stats;
+  for (const RootCandidate& candidate : root_candidates()) {
+    const auto stats = root([](const Tensor& x) { return 1e9 * (x * x - 2.0); }, at(std::sqrt(2.0)),
+                            {.solver = candidate.solver})
+                           .stats;
     EXPECT_TRUE(stats.converged());
-    EXPECT_EQ(stats.iterations[0], 0) << solver.name();
+    EXPECT_EQ(stats.iterations[0], 0) << candidate.name;
   }
 }
 

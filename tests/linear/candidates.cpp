@@ -6,7 +6,8 @@ namespace {
 constexpr std::int64_t kEnough = 5000;
 
 template <class Solver>
-Candidate iterative(std::string name, Solver solver, Candidate::Needs needs = Candidate::Needs::Nothing) {
+LinearCandidate iterative(std::string name, Solver solver,
+                          LinearCandidate::Needs needs = LinearCandidate::Needs::Nothing) {
   const auto limited = [solver](std::int64_t allowed) -> LinearSolver {
     Solver with_limit = solver;
     with_limit.max_iterations = allowed;
@@ -38,7 +39,7 @@ Solution<Tensor> ByLibTorch::solve(const LinearOperator& a, const Tensor& b, con
   return solution;
 }
 
-bool Candidate::solves(const System& system) const {
+bool LinearCandidate::solves(const System& system) const {
   switch (needs) {
     case Needs::Definite:
       return system.definite;
@@ -50,21 +51,30 @@ bool Candidate::solves(const System& system) const {
   return true;
 }
 
-void PrintTo(const Candidate& candidate, std::ostream* stream) { *stream << candidate.name; }
+void PrintTo(const LinearCandidate& candidate, std::ostream* stream) { *stream << candidate.name; }
 
-std::vector<Candidate> candidates() {
-  using Needs = Candidate::Needs;
+// A new linear solver enters here, and nowhere else.
+std::vector<LinearCandidate> linear_candidates() {
+  using Needs = LinearCandidate::Needs;
   return {iterative("Cg", Cg{}, Needs::Definite),
           iterative("Neumann", Neumann{}, Needs::Contraction),
           iterative("BiCgStab", BiCgStab{}),
           iterative("Gmres", Gmres{}),
           iterative("GmresRestarted", Gmres{.restart = 6}),
           iterative("GmresOfOne", Gmres{.restart = 1}, Needs::Definite),
-          {"DenseLu", DenseLu{}},
-          {"Automatic", AutomaticLinearSolver{}},
-          {"AutomaticDense", AutomaticLinearSolver{.patience = 0}},
-          {"AutomaticKrylov", AutomaticLinearSolver{.patience = 3, .dense_width = 0}},
-          {"UsersOwn", ByLibTorch{}}};
+          {.name = "DenseLu", .solver = DenseLu{}, .goes_on_from_start = false},
+          {.name = "Automatic", .solver = AutomaticLinearSolver{}, .samples_apart = false},
+          {.name = "AutomaticDense", .solver = AutomaticLinearSolver{.patience = 0}, .samples_apart = false},
+          {.name = "AutomaticKrylov",
+           .solver = AutomaticLinearSolver{.patience = 3, .dense_width = 0},
+           .samples_apart = false},
+          {.name = "UsersOwn", .solver = ByLibTorch{}, .goes_on_from_start = false, .of_the_library = false}};
+}
+
+std::vector<LinearCandidate> general_linear_candidates() {
+  auto candidates = linear_candidates();
+  std::erase_if(candidates, [](const auto& each) { return each.needs == LinearCandidate::Needs::Definite; });
+  return candidates;
 }
 
 }  // namespace stillpoint::test

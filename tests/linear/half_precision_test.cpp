@@ -38,8 +38,8 @@ TEST_P(Halves, AreSolvedByEverySolver) {
     const std::int64_t width = system.matrix.size(1);
     const Tensor p = system.a.identity_minus ? torch::eye(width, options()) - system.matrix : system.matrix;
     const LinearOperator a{.product = product_with(p), .identity_minus = system.a.identity_minus};
-    for (const Candidate& candidate : candidates()) {
-      if (candidate.name == "UsersOwn" || !candidate.solves(system)) continue;
+    for (const LinearCandidate& candidate : linear_candidates()) {
+      if (!candidate.of_the_library || !candidate.solves(system)) continue;
       for (const double size : sizes()) {
         SCOPED_TRACE(candidate.name + " on " + system.name + " of size " + std::to_string(std::log10(size)));
         const Tensor b = (system.b * size).to(dtype());
@@ -60,8 +60,8 @@ TEST_P(Halves, CountEveryProductAndReportWhatIsReturned) {
   const torch::NoGradGuard no_grad;
   const Tensor p = torch::eye(8, options()) - contraction(0.5, true, torch::kDouble).matrix;
   const Tensor b = normal({3, 8}).to(dtype());
-  for (const Candidate& candidate : candidates()) {
-    if (candidate.name == "UsersOwn" || candidate.needs == Candidate::Needs::Definite) continue;
+  for (const LinearCandidate& candidate : linear_candidates()) {
+    if (!candidate.of_the_library || candidate.needs == LinearCandidate::Needs::Definite) continue;
     std::int64_t calls = 0;
     const Map product = product_with(p);
     const LinearOperator a{.product =
@@ -82,8 +82,8 @@ TEST_P(Halves, AreDifferentiated) {
   const Tensor p = 0.2 * normal({3, 8, 8}), b = normal({3, 8}), g = normal({3, 8});
   const Tensor matrix = torch::eye(8, options()) - p;
   const Tensor expected = torch::linalg_solve(matrix.transpose(1, 2), g.unsqueeze(2)).squeeze(2);
-  for (const Candidate& candidate : candidates()) {
-    if (candidate.name == "UsersOwn" || candidate.needs == Candidate::Needs::Definite) continue;
+  for (const LinearCandidate& candidate : linear_candidates()) {
+    if (!candidate.of_the_library || candidate.needs == LinearCandidate::Needs::Definite) continue;
     SCOPED_TRACE(candidate.name);
     const Tensor leaf = b.to(dtype()).requires_grad_();
     const auto [value, stats] =
@@ -101,8 +101,8 @@ TEST_P(Halves, WhoseSolutionOverflowsAreNotSolved) {
   const double small = dtype() == torch::kHalf ? 1e-3 : 1e-20;
   const LinearOperator a{.product = [=](const Tensor& v) { return v * small; }};
   const Tensor b = torch::full({2, 4}, dtype() == torch::kHalf ? 1e3 : 1e30, options(dtype()));
-  for (const Candidate& candidate : candidates()) {
-    if (candidate.name == "UsersOwn") continue;
+  for (const LinearCandidate& candidate : linear_candidates()) {
+    if (!candidate.of_the_library) continue;
     const Stats stats = candidate.solver.solve(a, b, {}, tolerance()).stats;
     EXPECT_EQ(stats.count(Status::Converged), 0) << candidate.name << stats.full();
   }

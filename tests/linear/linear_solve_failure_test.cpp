@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "linear/candidates.h"
 #include "linear/systems.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
@@ -153,9 +154,9 @@ TEST(BadInput, OfTheProductIsRefused) {
   const auto refused = [&](const Map& product, const std::string& part) {
     for (const bool identity_minus : {false, true}) {
       const LinearOperator a{.product = product, .identity_minus = identity_minus};
-      for (const LinearSolver& solver :
-           std::vector<LinearSolver>{AutomaticLinearSolver{}, DenseLu{}, Gmres{}, Cg{}}) {
-        const auto message = error_of([&] { linear_solve(a, b, {.solver = solver}); });
+      for (const LinearCandidate& candidate : linear_candidates()) {
+        SCOPED_TRACE(candidate.name);
+        const auto message = error_of([&] { linear_solve(a, b, {.solver = candidate.solver}); });
         EXPECT_NE(message.find("a.product"), std::string::npos) << message;
         EXPECT_NE(message.find(part), std::string::npos) << part << " is missing from " << message;
       }

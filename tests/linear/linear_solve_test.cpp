@@ -48,14 +48,6 @@ void expect_same_derivatives(const Function& actual, const Function& expected, c
 // Matrices that are not symmetric and made from an upstream tensor: contractions for the Neumann series.
 Tensor contraction_from(const Tensor& raw) { return 0.2 * torch::sin(raw); }
 
-std::vector<Candidate> general_solvers() {
-  std::vector<Candidate> result;
-  for (Candidate& candidate : candidates()) {
-    if (candidate.needs != Candidate::Needs::Definite) result.push_back(std::move(candidate));
-  }
-  return result;
-}
-
 TEST(LinearSolve, OfAMatrixForEachSample) {
   const Tensor eye = 2.0 * torch::eye(kWidth, options());
   expect_same_derivatives(
@@ -81,7 +73,7 @@ TEST(LinearSolve, OfOneMatrixForAsManySamplesAsItIsWide) {
 }
 
 TEST(LinearSolve, OfAnOperatorWithEverySolver) {
-  for (const Candidate& candidate : general_solvers()) {
+  for (const LinearCandidate& candidate : general_linear_candidates()) {
     SCOPED_TRACE(candidate.name);
     const Function ours = [&](const Tensors& in) {
       const Tensor p = contraction_from(in[0]);
@@ -96,7 +88,7 @@ TEST(LinearSolve, OfAnOperatorWithEverySolver) {
 }
 
 TEST(LinearSolve, OfIdentityMinusAProductWithEverySolver) {
-  for (const Candidate& candidate : general_solvers()) {
+  for (const LinearCandidate& candidate : general_linear_candidates()) {
     SCOPED_TRACE(candidate.name);
     const Function ours = [&](const Tensors& in) {
       const Tensor p = contraction_from(in[0]);

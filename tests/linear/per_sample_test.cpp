@@ -43,7 +43,7 @@ System with_bad_products(System system, double poison, int from) {
   return system;
 }
 
-void expect_others_identical(const Candidate& candidate, const System& good, const System& bad) {
+void expect_others_identical(const LinearCandidate& candidate, const System& good, const System& bad) {
   SCOPED_TRACE(candidate.name);
   const auto expected = candidate.solver.solve(good.a, good.b, {}, kTolerance);
   const auto actual = candidate.solver.solve(bad.a, bad.b, {}, kTolerance);
@@ -77,8 +77,8 @@ TEST_P(Samples, ThatFailLeaveTheOthersAsTheyAre) {
   // stays with Neumann, with the second ones it does not.
   for (const auto& rates : std::vector<std::vector<double>>{{0.3, 0.6, 0.5, 0.1}, {0.3, 0.9, 0.5, 0.0}}) {
     const System good = with_rates(rates);
-    for (const Candidate& candidate : candidates()) {
-      if (candidate.name == "UsersOwn") continue;
+    for (const LinearCandidate& candidate : linear_candidates()) {
+      if (!candidate.of_the_library) continue;
       for (const double poison : {NAN, INFINITY, -INFINITY}) {
         expect_others_identical(candidate, good, with_bad_right_side(good, poison));
         expect_others_identical(candidate, good, with_bad_products(good, poison, 0));
@@ -92,7 +92,7 @@ TEST_P(Samples, DoNotDependOnTheirNeighbors) {
   const System system = with_rates({0.3, 0.9, 0.5});
   System changed = system;
   changed.b = system.b * vector({3.0, 1.0, 0.0}).unsqueeze(1);
-  for (const Candidate& candidate : candidates()) {
+  for (const LinearCandidate& candidate : linear_candidates()) {
     const auto together = candidate.solver.solve(system.a, system.b, {}, kTolerance);
     const auto elsewhere = candidate.solver.solve(changed.a, changed.b, {}, kTolerance);
     EXPECT_TRUE(identical(elsewhere.value[1], together.value[1])) << candidate.name;
@@ -109,8 +109,8 @@ TEST_P(Samples, ThatAreSingularAreReportedAndTheOthersSolved) {
   const Tensor matrix = system.matrix * keep.unsqueeze(2) * keep.unsqueeze(1);
   system.matrix = matrix;
   system.a = {.product = [=](const Tensor& v) { return torch::bmm(matrix, v.unsqueeze(2)).squeeze(2); }};
-  for (const Candidate& candidate : candidates()) {
-    if (candidate.name == "UsersOwn") continue;
+  for (const LinearCandidate& candidate : linear_candidates()) {
+    if (!candidate.of_the_library) continue;
     SCOPED_TRACE(candidate.name);
     const LinearSolver solver = candidate.limited ? candidate.limited(100) : candidate.solver;
     const auto [value, stats] = solver.solve(system.a, system.b, {}, kTolerance);

@@ -35,16 +35,16 @@ class Sizes : public testing::TestWithParam<std::tuple<torch::Dtype, bool>> {
   std::unique_ptr<detail::AtenPathGuard> aten_;
 };
 
-std::vector<Candidate> library_solvers() {
-  std::vector<Candidate> result = candidates();
-  result.pop_back();  // the user's own
+std::vector<LinearCandidate> library_solvers() {
+  std::vector<LinearCandidate> result = linear_candidates();
+  std::erase_if(result, [](const LinearCandidate& each) { return !each.of_the_library; });
   return result;
 }
 
 TEST_P(Sizes, OfTheRightHandSideDoNotMatter) {
   const torch::NoGradGuard no_grad;
   for (const System& system : {contraction(0.6, true, dtype()), definite(dtype())}) {
-    for (const Candidate& candidate : library_solvers()) {
+    for (const LinearCandidate& candidate : library_solvers()) {
       if (!candidate.solves(system)) continue;
       const auto usual = candidate.solver.solve(system.a, system.b, {}, tolerance());
       for (const double size : extremes()) {
@@ -68,15 +68,14 @@ TEST_P(Sizes, MayDifferFromSampleToSample) {
   const torch::NoGradGuard no_grad;
   System system = contraction(0.6, true, dtype());
   const Tensor size = vector({extremes()[1], 1.0, extremes()[4]}, dtype()).unsqueeze(1);
-  for (const Candidate& candidate : library_solvers()) {
+  for (const LinearCandidate& candidate : library_solvers()) {
     if (!candidate.solves(system)) continue;
     SCOPED_TRACE(candidate.name);
     const auto [value, stats] = candidate.solver.solve(system.a, system.b * size, {}, tolerance());
     EXPECT_TRUE(stats.converged()) << stats.full();
     EXPECT_TRUE(close(value.to(torch::kDouble) / size, system.solution, accuracy()));
     const auto alone = candidate.solver.solve(system.a, system.b, {}, tolerance());
-    // The automatic choice follows the slowest sample.
-    if (candidate.name.rfind("Automatic", 0) != 0) {
+    if (candidate.samples_apart) {
       EXPECT_TRUE(identical(value[1], alone.value[1]));
     }
   }
@@ -108,7 +107,7 @@ TEST_P(Sizes, ThatHaveNoFiniteSolutionAreNotSolved) {
   const LinearOperator enlarges{.product = [=](const Tensor& v) { return v * large; }};
   const LinearOperator twice{.product = [](const Tensor& v) { return 2.0 * v; }};
   const LinearOperator half{.product = [](const Tensor& v) { return 0.5 * v; }, .identity_minus = true};
-  for (const Candidate& candidate : library_solvers()) {
+  for (const LinearCandidate& candidate : library_solvers()) {
     SCOPED_TRACE(candidate.name);
     expect_not_solved(candidate.solver, shrinks, ones * large);   // x overflows
     expect_not_solved(candidate.solver, enlarges, ones * small);  // x vanishes
@@ -136,8 +135,8 @@ TEST_P(Sizes, OfTheIncomingGradientDoNotMatter) {
     EXPECT_GT(stats.backward->max_residual(), 0.0);
     return g.to(torch::kDouble) / size;
   };
-  for (const Candidate& candidate : library_solvers()) {
-    if (candidate.needs == Candidate::Needs::Definite) continue;
+  for (const LinearCandidate& candidate : library_solvers()) {
+    if (candidate.needs == LinearCandidate::Needs::Definite) continue;
     const Tensor expected = gradient(1.0, candidate.solver);
     for (const double size : extremes()) {
       EXPECT_TRUE(close(gradient(size, candidate.solver), expected, accuracy()))

@@ -1,5 +1,7 @@
 #include "support/variants.h"
 
+#include "linear/candidates.h"
+
 namespace stillpoint::test {
 namespace {
 
@@ -50,15 +52,12 @@ std::vector<Variant> exact_variants() {
 }
 
 std::vector<Variant> linear_solver_variants() {
-  return {implicit_variant("Neumann", Anderson{}, Neumann{}),
-          implicit_variant("Gmres", Anderson{}, Gmres{}),
-          implicit_variant("Gmres, restarted", Anderson{}, Gmres{.restart = 3}),
-          implicit_variant("BiCgStab", Anderson{}, BiCgStab{}),
-          implicit_variant("DenseLu", Anderson{}, DenseLu{}),
-          implicit_variant("Automatic", Anderson{}, AutomaticLinearSolver{}),
-          implicit_variant("Automatic, dense", Anderson{}, AutomaticLinearSolver{.patience = 0}),
-          implicit_variant("Automatic, Krylov", Anderson{},
-                           AutomaticLinearSolver{.patience = 2, .dense_width = 0})};
+  // The restart of the candidates comes after more steps than the systems of a layer need.
+  std::vector<Variant> variants{implicit_variant("Gmres, restarted", Anderson{}, Gmres{.restart = 3})};
+  for (const LinearCandidate& each : general_linear_candidates()) {
+    variants.push_back(implicit_variant(each.name, Anderson{}, each.solver));
+  }
+  return variants;
 }
 
 Solve Solve::by_loop(int steps) {
