@@ -257,10 +257,10 @@ TEST(CheckpointedGradient, EvaluatesEachStepOnceMore) {
   EXPECT_LE(calls, 2 * steps + 3);
 }
 
-TEST(ExactRules, OfTheLoopGoWithPicardOnly) {
+TEST(ExactRules, OfTheLoopGoWithSolversThatOfferTheirStep) {
   for (const GradientRule& rule : {GradientRule(UnrolledGradient{}), GradientRule(CheckpointedGradient{})}) {
     for (const SolverCandidate& candidate : solver_candidates()) {
-      if (candidate.solver.target<Picard>() != nullptr) continue;
+      if (candidate.solver.step_functions().step != nullptr) continue;
       SCOPED_TRACE(candidate.name);
       const Tensor x = normal({2, 3}).requires_grad_();
       expect_error(

@@ -48,6 +48,8 @@ std::vector<Variant> exact_variants() {
           implicit_variant("dogleg, implicit", Dogleg{}),
           loop_variant("Picard, unrolled", Picard{}, UnrolledGradient{}),
           loop_variant("Picard, checkpointed", Picard{}, CheckpointedGradient{.every = 4}),
+          loop_variant("Reversible, unrolled", Reversible{}, UnrolledGradient{}),
+          loop_variant("Reversible, checkpointed", Reversible{}, CheckpointedGradient{.every = 4}),
           loop_variant("Reversible", Reversible{}, ReversibleGradient{.checkpoint_every = 4})};
 }
 
