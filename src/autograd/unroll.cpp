@@ -28,7 +28,7 @@ State unroll_checkpointed(State start, const NextStep& next, std::int64_t every)
   const Packing packing(start);
   const bool packs = start.size() > 1;
   const auto packed = [&](const State& state) { return packs ? packing.pack(state) : state[0]; };
-  at::Tensor here = packed(start);
+  at::Tensor here = packs ? packing.pack(start) : std::move(start[0]);
   bool ended = false;
   while (!ended) {
     const auto trail = std::make_shared<Trail>();

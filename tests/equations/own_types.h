@@ -20,7 +20,9 @@ struct HalfSteps {
 
 /// A user's own gradient rule: the derivative of two evaluations at the solution.
 struct TwoEvaluations {
-  at::Tensor differentiate(stillpoint::Problem& problem) const { return problem.f(problem.f(problem.solve())); }
+  at::Tensor differentiate(stillpoint::Problem& problem) const {
+    return problem.f(problem.f(problem.solve()));
+  }
 };
 
 }  // namespace stillpoint::test

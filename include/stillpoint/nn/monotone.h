@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iosfwd>
 
+#include "stillpoint/equations/fixed_point.h"
 #include "stillpoint/equations/monotone.h"
 #include "stillpoint/equations/solvers/peaceman_rachford.h"
 

@@ -16,7 +16,9 @@ namespace {
 // Solves with a product u ↦ Jᵀu written by hand; what that leads to is held against the recorded one.
 ImplicitRule::FirstOrder by_hand(std::function<Map(const at::Tensor& z)> transposed_jacobian,
                                  Condition condition, LinearSolver solver) {
-  return [=](const LinearOperator& a, const at::Tensor& z, const at::Tensor& g, const Tolerance& tolerance) {
+  return [transposed_jacobian = std::move(transposed_jacobian), condition = std::move(condition),
+          solver = std::move(solver)](const LinearOperator& a, const at::Tensor& z, const at::Tensor& g,
+                                      const Tolerance& tolerance) {
     const LinearOperator own = condition.negative_jacobian(transposed_jacobian(z));
     Solution<at::Tensor> adjoint = solver.solve(own, g, {}, tolerance);
     detail::confirm(a, g, tolerance, adjoint);
@@ -26,7 +28,8 @@ ImplicitRule::FirstOrder by_hand(std::function<Map(const at::Tensor& z)> transpo
 
 ImplicitRule::FirstOrder estimate_by(Map transposed_inverse) {
   return
-      [=](const LinearOperator& a, const at::Tensor& /*z*/, const at::Tensor& g, const Tolerance& tolerance) {
+      [transposed_inverse = std::move(transposed_inverse)](const LinearOperator& a, const at::Tensor& /*z*/,
+                                                           const at::Tensor& g, const Tolerance& tolerance) {
         Solution<at::Tensor> adjoint{transposed_inverse(g), {}};
         detail::check_like("transposed_inverse", adjoint.value, g);
         adjoint.stats.method = "estimate";

@@ -1,6 +1,7 @@
 #include "stillpoint/equations/gradients/reversible_gradient.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/function.h>

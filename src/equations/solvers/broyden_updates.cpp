@@ -39,8 +39,9 @@ BroydenUpdates::BroydenUpdates(const at::Tensor& like, std::int64_t memory, Form
       memory_(memory),
       fixed_point_(form == Form::FixedPoint),
       rows_(has_row_kernels(like)),
-      used_(batch_, 0) {
-  if (start.defined()) start_ = std::move(start).contiguous();
+      used_(batch_, 0),
+      start_(std::move(start)) {
+  if (start_.defined()) start_ = start_.contiguous();
   constexpr std::int64_t cache_line = 64;  // bytes
   const std::int64_t line = cache_line / static_cast<std::int64_t>(like.element_size());
   stride_ = rows_ ? (width_ + line - 1) / line * line : width_;

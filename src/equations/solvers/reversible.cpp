@@ -1,6 +1,7 @@
 #include "stillpoint/equations/solvers/reversible.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
 namespace stillpoint {
