@@ -3,22 +3,20 @@
 #include <ATen/Functions.h>
 #include <ATen/SequenceNumber.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/function_hook.h>
-#include <torch/csrc/autograd/functions/accumulate_grad.h>
-#include <torch/csrc/autograd/functions/tensor.h>
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
 
-#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
 
+#include "autograd/cut_edges.h"
 #include "autograd/graph_task.h"
+#include "autograd/recorded_part.h"
 
 namespace stillpoint {
 namespace {
@@ -76,10 +74,6 @@ struct Tape::Graph {
     Node* node;
     std::vector<Target> targets;  // one for each next edge
   };
-  struct Cut {
-    std::shared_ptr<Node> node;
-    std::size_t edge;
-  };
   enum class Wanted : std::uint8_t { Input, Captured, All };
 
   at::Tensor value;
@@ -88,141 +82,88 @@ struct Tape::Graph {
   Edge root;        // into the node that made f(z)
   Target root_target;
   edge_list captured;
-  std::vector<Step> steps;    // in topological order from the root
-  std::vector<Cut> leaving;   // edges by which nodes that z reaches lead to where z does not
-  std::vector<Cut> entering;  // edges into the anchor
+  std::vector<Step> steps;            // in topological order from the root
+  std::vector<detail::Cut> leaving;   // edges by which nodes that z reaches lead to where z does not
+  std::vector<detail::Cut> entering;  // edges into the anchor
   bool reaches_input = false;
   mutable std::mutex replaying;  // by one thread at a time, since each cuts other edges
   bool is_private = false;       // no other graph can hold these nodes, so edges may be cut for a replay
 
-  static void add_cut(std::vector<Cut>& cuts, Node& node, std::size_t edge);
+  void record(const Map& f, const at::Tensor& z, Input mode);
+  void number_steps(const std::vector<Node*>& nodes);
+  void find_targets();
+  void find_cuts(const detail::RecordedPart& part);
   variable_list replay(const at::Tensor& v, Wanted wanted, bool create_graph) const;
   void run(std::vector<variable_list>& gradients, variable_list& result) const;
 };
-
-namespace {
-
-// Finds the part of the graph that one evaluation recorded.
-//
-// Nodes made on this thread before the evaluation are outside; those made on it since are inside. Other
-// threads count their own sequence, so a node of another thread (made by a backward pass inside f, on a GPU's
-// thread) is inside if it leads to the anchor. The walk is a depth-first search with an explicit stack, since
-// f may be deep.
-class Explorer {
- public:
-  Explorer(Node* anchor, std::uint64_t first_sequence_nr)
-      : anchor_(anchor), first_(first_sequence_nr), thread_(at::RecordFunction::currentThreadId()) {}
-
-  void explore(Node* root) {
-    if (!enter(root)) return;
-    while (!stack_.empty()) {
-      auto& [node, next] = stack_.back();
-      if (next < node->num_outputs()) {
-        Node* child = node->next_edge(next++).function.get();
-        if (child != nullptr) enter(child);
-      } else {
-        leave(node);
-        stack_.pop_back();
-      }
-    }
-    std::reverse(order_.begin(), order_.end());
-  }
-
-  bool reaches(const Node* node) const {
-    if (node == anchor_) return true;
-    const auto found = places_.find(node);
-    return found != places_.end() && found->second.reaches;
-  }
-  bool inside(const Node* node) const {
-    const auto found = places_.find(node);
-    return found != places_.end() && (found->second.own || found->second.reaches);
-  }
-  /// Inside nodes, each before those that its gradients go to.
-  const std::vector<Node*>& order() const { return order_; }
-
- private:
-  struct Place {
-    bool own = false;
-    bool reaches = false;
-  };
-
-  bool enter(Node* node) {
-    if (node == anchor_ || places_.count(node) != 0) return false;
-    const bool here = node->thread_id() == thread_;
-    const bool leaf = dynamic_cast<torch::autograd::AccumulateGrad*>(node) != nullptr;
-    if (leaf || (here && node->sequence_nr() < first_)) return false;
-    places_[node].own = here;
-    stack_.emplace_back(node, 0);
-    return true;
-  }
-
-  void leave(Node* node) {
-    Place& place = places_[node];
-    for (const Edge& edge : node->next_edges()) {
-      if (edge.is_valid() && reaches(edge.function.get())) place.reaches = true;
-    }
-    if (place.own || place.reaches) order_.push_back(node);
-  }
-
-  Node* anchor_;
-  std::uint64_t first_;
-  std::uint64_t thread_;
-  std::unordered_map<const Node*, Place> places_;
-  std::vector<std::pair<Node*, std::uint32_t>> stack_;
-  std::vector<Node*> order_;
-};
-
-}  // namespace
 
 Tape::~Tape() = default;
 Tape::Tape(Tape&&) noexcept = default;
 Tape& Tape::operator=(Tape&&) noexcept = default;
 
 Tape::Tape(const Map& f, const at::Tensor& z, Input input) : graph_(std::make_unique<Graph>()) {
+  Graph& graph = *graph_;
+  const std::uint64_t first = at::sequence_number::peek();
+  graph.record(f, z, input);
+  if (!graph.root.is_valid()) return;
+  Node* const root = graph.root.function.get();
+  const detail::RecordedPart part(root, graph.input.function.get(), first);
+  graph.reaches_input = part.reaches_argument(root);
+  graph.number_steps(part.nodes());
+  graph.find_targets();
+  graph.find_cuts(part);
+}
+
+// One evaluation of f: its value, and where its graph begins and ends.
+void Tape::Graph::record(const Map& f, const at::Tensor& z, Input mode) {
   const c10::InferenceMode no_inference(false);  // which would record nothing
   const at::AutoGradMode recording(true);
-  Graph& graph = *graph_;
-  graph.is_private = input == Input::Detached;
-  const std::uint64_t first = at::sequence_number::peek();
-  const at::Tensor in = anchored(z, input);
+  const at::Tensor in = anchored(z, mode);
   const at::Tensor out = f(in);
-  graph.value = out.detach();
-  graph.like = z.detach();
-  graph.input = torch::autograd::impl::gradient_edge(in);
-  graph.root = out.requires_grad() ? torch::autograd::impl::gradient_edge(out) : Edge();
-  if (!graph.root.is_valid()) return;
+  value = out.detach();
+  like = z.detach();
+  is_private = mode == Input::Detached;
+  input = torch::autograd::impl::gradient_edge(in);
+  root = out.requires_grad() ? torch::autograd::impl::gradient_edge(out) : Edge();
+}
 
-  Explorer explorer(graph.input.function.get(), first);
-  explorer.explore(graph.root.function.get());
-  graph.reaches_input = explorer.reaches(graph.root.function.get());
+void Tape::Graph::number_steps(const std::vector<Node*>& nodes) {
+  for (Node* node : nodes) steps.push_back({node, {}});
+}
 
+// Where each step's gradients go. Edges that lead to no step leave the evaluation: they are what f captured.
+void Tape::Graph::find_targets() {
   std::unordered_map<const Node*, std::size_t> step_of;
-  for (Node* node : explorer.order()) {
-    step_of.emplace(node, graph.steps.size());
-    graph.steps.push_back({node, {}});
-  }
+  for (std::size_t i = 0; i < steps.size(); ++i) step_of.emplace(steps[i].node, i);
   std::unordered_map<Edge, std::size_t, EdgeHash> slots;
-  const auto target_of = [&](const Edge& edge) -> Graph::Target {
+  const auto target_of = [&](const Edge& edge) -> Target {
     if (!edge.is_valid()) return {};
-    if (edge.function == graph.input.function) return {Graph::Target::Slot, 0};
+    if (edge.function == input.function) return {Target::Slot, 0};
     if (const auto step = step_of.find(edge.function.get()); step != step_of.end()) {
-      return {Graph::Target::Step, step->second};
+      return {Target::Step, step->second};
     }
     const auto [slot, fresh] = slots.emplace(edge, slots.size() + 1);
-    if (fresh) graph.captured.push_back(edge);
-    return {Graph::Target::Slot, slot->second};
+    if (fresh) captured.push_back(edge);
+    return {Target::Slot, slot->second};
   };
-  graph.root_target = target_of(graph.root);
-  for (Graph::Step& step : graph.steps) {
-    const bool reaches = explorer.reaches(step.node);
+  root_target = target_of(root);
+  for (Step& step : steps) {
+    for (const Edge& edge : step.node->next_edges()) step.targets.push_back(target_of(edge));
+  }
+}
+
+// What a replay can do without: the edges into the anchor, if the gradient of z is not wanted; and those that
+// leave the paths to it, if no other is.
+void Tape::Graph::find_cuts(const detail::RecordedPart& part) {
+  for (const Step& step : steps) {
+    const bool on_path = part.reaches_argument(step.node);
     for (std::size_t k = 0; k < step.node->num_outputs(); ++k) {
       const Edge& edge = step.node->next_edge(k);
-      step.targets.push_back(target_of(edge));
       if (!edge.is_valid()) continue;
-      if (edge.function == graph.input.function) {
-        Graph::add_cut(graph.entering, *step.node, k);
-      } else if (reaches && !explorer.reaches(edge.function.get())) {
-        Graph::add_cut(graph.leaving, *step.node, k);
+      if (edge.function == input.function) {
+        detail::add_cut(entering, *step.node, k);
+      } else if (on_path && !part.reaches_argument(edge.function.get())) {
+        detail::add_cut(leaving, *step.node, k);
       }
     }
   }
@@ -248,41 +189,6 @@ std::vector<at::Tensor> Tape::pull_back_all(const at::Tensor& v, bool create_gra
   return graph_->replay(v, Graph::Wanted::All, create_graph);
 }
 
-namespace {
-
-// Makes edges invalid while it lives: a node does not compute a gradient that has nowhere to go.
-template <class Cut>
-class CutEdges {
- public:
-  explicit CutEdges(const std::vector<Cut>& cuts) : cuts_(cuts) {
-    kept_.reserve(cuts.size());
-    for (const Cut& cut : cuts) kept_.push_back(std::exchange(cut.node->next_edges()[cut.edge], Edge()));
-  }
-  ~CutEdges() {
-    for (std::size_t i = 0; i < cuts_.size(); ++i) {
-      cuts_[i].node->next_edges()[cuts_[i].edge] = std::move(kept_[i]);
-    }
-  }
-  CutEdges(const CutEdges&) = delete;
-  CutEdges& operator=(const CutEdges&) = delete;
-
- private:
-  const std::vector<Cut>& cuts_;
-  edge_list kept_;
-};
-
-}  // namespace
-
-// An operation in place on a view is recorded as a node that wraps the operation's own and repeats its edges.
-// Both are cut: LibTorch 2.x demands that they agree, and the operation skips what nobody wants. It is the
-// only node that looks at another's edges.
-void Tape::Graph::add_cut(std::vector<Cut>& cuts, Node& node, std::size_t edge) {
-  cuts.push_back({node.shared_from_this(), edge});
-  if (const auto* wrapper = dynamic_cast<const torch::autograd::CopySlices*>(&node)) {
-    cuts.push_back({wrapper->fn, edge});
-  }
-}
-
 variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool create_graph) const {
   variable_list result(1 + captured.size());
   if (!root.is_valid()) return result;
@@ -291,16 +197,16 @@ variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool creat
     result[root_target.index] = v;
     return result;
   }
-  static const std::vector<Cut> none;
+  static const std::vector<detail::Cut> none;
   const bool may_cut = is_private && !create_graph;
   std::vector<variable_list> gradients(steps.size());
   gradients[root_target.index].resize(root.function->num_inputs());
   gradients[root_target.index][root.input_nr] = v;
   detail::with_all_gradients_wanted([&] {
     const std::lock_guard<std::mutex> alone(replaying);
-    const CutEdges cuts(!may_cut || wanted == Wanted::All ? none
-                        : wanted == Wanted::Input         ? leaving
-                                                          : entering);
+    const detail::CutEdges cuts(!may_cut || wanted == Wanted::All ? none
+                                : wanted == Wanted::Input         ? leaving
+                                                                  : entering);
     run(gradients, result);
   });
   if (result[0].defined() && !input.function->pre_hooks().empty()) {
