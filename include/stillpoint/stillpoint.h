@@ -42,3 +42,7 @@
 #include "stillpoint/nn/parametrizations.h"
 #include "stillpoint/nn/residual_conv.h"
 #include "stillpoint/nn/transformer_block.h"
+#include "stillpoint/ode/gradients/discrete.h"
+#include "stillpoint/ode/gradients/unrolled.h"
+#include "stillpoint/ode/methods/runge_kutta.h"
+#include "stillpoint/ode/odeint.h"

@@ -27,6 +27,13 @@ struct RowKernels {
   /// (zero) or out.
   void (*combine)(const T* basis, std::int64_t stride, std::int64_t count, const double* coefficients,
                   std::int64_t width, const T* base, T* out);
+  /// out = base + Σ_j coefficients[j] terms[j] for j < count, n numbers each.
+  void (*add_scaled)(const T* const* terms, std::int64_t count, const double* coefficients, const T* base,
+                     std::int64_t n, T* out);
+  /// For one row: Σ_i (e_i / (absolute + relative max(|y_i|, |next_i|)))² with e = Σ_j coefficients[j]
+  /// terms[j] for j < count; NaN if next is not finite. 0/0 counts as 0.
+  double (*error_square)(const T* const* terms, std::int64_t count, const double* coefficients, const T* y,
+                         const T* next, double absolute, double relative, std::int64_t width);
 };
 
 /// Samples whose small systems are solved together, when there are that many.

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "stillpoint/autograd/unroll.h"
+#include "stillpoint/core/erased.h"
+#include "stillpoint/ode/vector_field.h"
+
+namespace stillpoint::ode {
+
+/// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the state
+/// alone: its ends are fixed fractions of the time from the first to the last output (or between outputs, if
+/// steps end there), so that derivatives in those times come with it.
+struct Frozen {
+  at::Tensor y0;                   ///< `[B, …]`, with its graph
+  at::Tensor values;               ///< `[B, T, …]` as solved, a constant
+  std::vector<at::Tensor> states;  ///< where each step starts, constants
+  /// Records f once where the solve starts: what its graph leads to is what f captured.
+  std::function<at::Tensor(const at::Tensor& y)> probe;
+  at::Tensor times;  ///< of the outputs, with their graph
+  /// Takes the step of this number from y: the next state, then one state for each output inside the step.
+  std::function<State(std::size_t step, const at::Tensor& y)> step;
+  /// Of the gradient of the values, what belongs to each output inside a step.
+  std::function<State(std::size_t step, const at::Tensor& gradient)> gradients;
+  /// The values from all outputs, in the order of the steps, with y0 before them.
+  std::function<at::Tensor(const State& outputs)> collect;
+};
+
+/// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when it
+/// is called.
+template <class G>
+concept GradientRuleType = std::copyable<G> && requires(const G& rule, const Frozen& frozen) {
+  { rule.differentiate(frozen) } -> std::same_as<at::Tensor>;
+};
+
+/// Any gradient rule: `Discrete{}`, `Unrolled{}`, or a type of your own.
+class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
+ public:
+  template <class G>
+  requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
+      GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
+      : Erased(std::move(rule), [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {
+  }
+
+  at::Tensor differentiate(const Frozen& frozen) const { return call(frozen); }
+};
+
+}  // namespace stillpoint::ode

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace stillpoint::ode {
+
+/// The right-hand side of dy/dt = f(t, y), made implicitly from a function `f(t, y)` or `f(y)`.
+///
+/// The slope has the shape, dtype and device of y, `[B, …]`. `t` has y's dtype (its real one if y is complex)
+/// and broadcasts against y: it has no dimensions when all samples step together, and `[B, 1, …]` when each
+/// has its own step, so that one f serves both. f must be deterministic, must not edit its arguments, and
+/// samples must not depend on each other. A backward pass calls it again, so what it captures must live that
+/// long; capturing by value ensures that.
+struct VectorField {
+  template <class F>
+  requires(std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&, const at::Tensor&>)
+      VectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
+      : slope(std::move(f)) {}
+  template <class F>
+  requires(std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&> &&
+           !std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&, const at::Tensor&>)
+      VectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
+      : slope([f = std::move(f)](const at::Tensor& /*t*/, const at::Tensor& y) mutable { return f(y); }) {}
+
+  std::function<at::Tensor(const at::Tensor& t, const at::Tensor& y)> slope;
+};
+
+/// The same for a state of several tensors `[B, …]` with one B, dtype and device.
+struct TupleVectorField {
+  using State = std::vector<at::Tensor>;
+
+  template <class F>
+  requires(std::is_invocable_r_v<State, F&, const at::Tensor&, const State&>)
+      TupleVectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
+      : slope(std::move(f)) {}
+  template <class F>
+  requires(std::is_invocable_r_v<State, F&, const State&> &&
+           !std::is_invocable_r_v<State, F&, const at::Tensor&, const State&>)
+      TupleVectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
+      : slope([f = std::move(f)](const at::Tensor& /*t*/, const State& y) mutable { return f(y); }) {}
+
+  std::function<State(const at::Tensor& t, const State& y)> slope;
+};
+
+}  // namespace stillpoint::ode

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace stillpoint::detail {
+
+/// base + Σ_j c_j terms_j, contiguous, recorded if gradients are on. `coefficients` holds one number a term,
+/// or a row of such numbers for each sample.
+at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
+                   const std::vector<double>& coefficients);
+
+/// For each sample the root mean square of e / (absolute + relative · max(|y|, |next|)), with e = Σ_j c_j
+/// terms_j. NaN if `next` is not finite.
+std::vector<double> error_norms(const std::vector<at::Tensor>& terms, const std::vector<double>& coefficients,
+                                const at::Tensor& y, const at::Tensor& next, double absolute,
+                                double relative);
+
+}  // namespace stillpoint::detail

@@ -1,0 +1,186 @@
+#include "ode/runge_kutta.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <utility>
+
+#include "core/rows/rows.h"
+#include "ode/combine.h"
+
+namespace stillpoint::detail {
+namespace {
+
+at::ScalarType time_type(const at::Tensor& y) { return c10::toRealValueType(y.scalar_type()); }
+
+// In double, `[]` or `[B]`, as it broadcasts against y in y's real dtype.
+at::Tensor against(const at::Tensor& times, const at::Tensor& y) {
+  return (times.dim() == 0 ? times : as_column(times, y)).to(time_type(y));
+}
+
+double between(double start, double end, double c) {
+  if (c == 0.0) return start;
+  if (c == 1.0) return end;
+  return start + c * (end - start);
+}
+
+at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
+  if (span.start_at.defined()) {
+    if (c == 0.0) return against(span.start_at, y);
+    if (c == 1.0) return against(span.end_at, y);
+    return against(span.start_at + c * (span.end_at - span.start_at), y);
+  }
+  std::vector<double> times(span.start.size());
+  for (std::size_t n = 0; n < times.size(); ++n) times[n] = between(span.start[n], span.end[n], c);
+  return as_time(times, span.joint, y);
+}
+
+// The terms whose weight is not zero for all clocks, and their weights times the length of the step.
+struct Sum {
+  std::vector<at::Tensor> terms;
+  std::vector<double> coefficients;
+};
+
+Sum weighted(const Span& span, const std::vector<at::Tensor>& slopes, const std::vector<double>& weights) {
+  Sum sum;
+  std::vector<double> kept;
+  for (std::size_t j = 0; j < slopes.size() && j < weights.size(); ++j) {
+    if (weights[j] == 0.0) continue;
+    sum.terms.push_back(slopes[j]);
+    kept.push_back(weights[j]);
+  }
+  sum.coefficients.reserve(span.start.size() * kept.size());
+  for (std::size_t n = 0; n < span.start.size(); ++n) {
+    for (const double weight : kept) sum.coefficients.push_back((span.end[n] - span.start[n]) * weight);
+  }
+  return sum;
+}
+
+// y + h Σ_j weights_j slopes_j
+at::Tensor advance(const Span& span, const at::Tensor& y, const std::vector<at::Tensor>& slopes,
+                   const std::vector<double>& weights) {
+  if (!span.start_at.defined()) {
+    const Sum sum = weighted(span, slopes, weights);
+    return combine(y, sum.terms, sum.coefficients);
+  }
+  at::Tensor direction;
+  for (std::size_t j = 0; j < slopes.size() && j < weights.size(); ++j) {
+    if (weights[j] == 0.0) continue;
+    direction = direction.defined() ? at::add(direction, slopes[j], weights[j]) : slopes[j] * weights[j];
+  }
+  return direction.defined() ? y + against(span.end_at - span.start_at, y) * direction : y;
+}
+
+// b_i(θ) − b_i(from) by Horner's rule, for numbers and for tensors.
+template <class Number>
+Number polynomial(const std::vector<double>& p, const Number& theta) {
+  Number value = theta * p.back();
+  for (std::size_t m = p.size() - 1; m-- > 0;) value = (value + p[m]) * theta;
+  return value;
+}
+
+bool has_length(const Span& span) {
+  for (std::size_t n = 0; n < span.start.size(); ++n) {
+    if (span.start[n] == span.end[n]) return false;
+  }
+  return true;
+}
+
+// Dense output, from the end of the step that is nearer: exact at both.
+struct DenseOutput {
+  const ode::Tableau& tableau;
+  const Span& span;
+  const Span& output;
+  std::vector<double> theta;
+  Mask late;  // of a clock: whether it is counted from the end of the step
+
+  DenseOutput(const ode::Tableau& of, const Span& step, const Span& wanted)
+      : tableau(of), span(step), output(wanted), late(step.start.size()) {
+    for (std::size_t n = 0; n < span.start.size(); ++n) {
+      theta.push_back((output.end[n] - span.start[n]) / (span.end[n] - span.start[n]));
+      late[n] = theta.back() > 0.5;
+    }
+  }
+
+  at::Tensor base(const at::Tensor& y, const at::Tensor& next) const {
+    if (late.all()) return next;
+    if (!late.any() || span.joint) return y;
+    return at::where(to_mask(late, y), next, y);
+  }
+
+  at::Tensor by_numbers(const at::Tensor& from, const std::vector<at::Tensor>& slopes) const {
+    std::vector<double> coefficients;
+    for (std::size_t n = 0; n < theta.size(); ++n) {
+      for (const std::vector<double>& p : tableau.interpolant) {
+        const double weight = polynomial(p, theta[n]) - (late[n] ? polynomial(p, 1.0) : 0.0);
+        coefficients.push_back((span.end[n] - span.start[n]) * weight);
+      }
+    }
+    return combine(from, slopes, coefficients);
+  }
+
+  at::Tensor by_tensors(const at::Tensor& from, const std::vector<at::Tensor>& slopes,
+                        const at::Tensor& y) const {
+    const at::Tensor length = span.end_at - span.start_at;
+    const at::Tensor fraction = (output.end_at - span.start_at) / length;
+    std::vector<double> marks(late.begin(), late.end());
+    const at::Tensor late_at = fraction.dim() == 0 ? at::scalar_tensor(marks[0], length.options())
+                                                   : at::tensor(marks, at::kDouble).to(length.device());
+    at::Tensor sum = from;
+    for (std::size_t i = 0; i < slopes.size(); ++i) {
+      const std::vector<double>& p = tableau.interpolant[i];
+      const at::Tensor weight = polynomial(p, fraction) - polynomial(p, 1.0) * late_at.detach();
+      sum = sum + against(length * weight, y) * slopes[i];
+    }
+    return sum;
+  }
+};
+
+}  // namespace
+
+at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tensor& y) {
+  if (joint) {
+    return at::scalar_tensor(times[0], at::TensorOptions().dtype(time_type(y)).device(y.device()));
+  }
+  return as_column(at::tensor(times, at::kDouble), y).to(y.device(), time_type(y));
+}
+
+Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
+                 const at::Tensor& first, bool all) {
+  Stages stages;
+  const std::size_t count = tableau.stages();
+  const bool shares_last = tableau.first_same_as_last();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i == 0 && first.defined()) {
+      stages.slopes.push_back(first);
+      continue;
+    }
+    const at::Tensor at = i == 0 ? y : advance(span, y, stages.slopes, tableau.a[i]);
+    if (shares_last && i + 1 == count) {
+      stages.next = at;
+      if (!all) return stages;
+    }
+    stages.slopes.push_back(f(stage_time(span, tableau.c[i], y), at));
+  }
+  if (!shares_last) stages.next = advance(span, y, stages.slopes, tableau.b);
+  return stages;
+}
+
+at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
+                        const at::Tensor& y, const Stages& stages) {
+  if (tableau.interpolant.empty() || !has_length(span)) {
+    return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false).next;
+  }
+  const DenseOutput dense(tableau, span, output);
+  const at::Tensor from = dense.base(y, stages.next);
+  return span.start_at.defined() ? dense.by_tensors(from, stages.slopes, y)
+                                 : dense.by_numbers(from, stages.slopes);
+}
+
+std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,
+                                const Stages& stages, double absolute, double relative) {
+  const Sum sum = weighted(span, stages.slopes, tableau.error);
+  return error_norms(sum.terms, sum.coefficients, y, stages.next, absolute, relative);
+}
+
+}  // namespace stillpoint::detail

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "ode/slope.h"
+#include "stillpoint/ode/tableau.h"
+
+namespace stillpoint::detail {
+
+/// The ends of a step: one number for the batch (joint), or one a sample. Where derivatives in times are wanted, the
+/// same as tensors in double with their graph, `[]` or `[B]`; else those are undefined.
+struct Span {
+  bool joint = true;
+  std::vector<double> start = {};
+  std::vector<double> end = {};
+  at::Tensor start_at = {};
+  at::Tensor end_at = {};
+};
+
+/// The stages of a step, and where it leads.
+struct Stages {
+  std::vector<at::Tensor> slopes;
+  at::Tensor next;
+};
+
+/// A step of an explicit Runge–Kutta method from y. `first` is the slope at the start, if it is known. With
+/// `all`, the stages that the next state does not need are taken, too: for an error estimate or dense output.
+Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
+                 const at::Tensor& first, bool all);
+
+/// The state at `output`, whose start is the same and whose end is inside the step or at its end. `all` stages
+/// must have been taken if the method has dense output.
+at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
+                        const at::Tensor& y, const Stages& stages);
+
+/// For each sample, its error in units of the tolerance.
+std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,
+                                const Stages& stages, double absolute, double relative);
+
+/// Times as f gets them for a state like y: without dimensions for one that is joint, else `[B, 1, …]`.
+at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tensor& y);
+
+}  // namespace stillpoint::detail

@@ -1,0 +1,91 @@
+#include "stillpoint/ode/solution.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace stillpoint::ode {
+namespace {
+
+constexpr std::int64_t kSamplesListed = 5;
+
+const char* advice(Status status) {
+  switch (status) {
+    case Status::StepTooSmall:
+      return "the solution may blow up there, or the equation jump; loosen the tolerance, use double, or lower "
+             "min_step";
+    case Status::StepLimit:
+      return "allow more steps, loosen the tolerance, or look whether the equation is stiff";
+    case Status::NotFinite:
+      return "look for NaN or infinity in these samples, or for a slope that is not defined there";
+    case Status::TimeLimit:
+      return "allow more time, or loosen the tolerance";
+    case Status::Finished:
+      break;
+  }
+  return "";
+}
+
+void list_failures(std::ostream& out, const Stats& stats, Status which) {
+  const std::int64_t failures = stats.count(which);
+  if (failures == 0) return;
+  out << "\n  " << to_string(which) << ": " << failures << " sample" << (failures == 1 ? "" : "s") << " (";
+  std::int64_t listed = 0;
+  for (std::size_t b = 0; b < stats.status.size() && listed < kSamplesListed; ++b) {
+    if (stats.status[b] == which) out << (listed++ == 0 ? "#" : ", #") << b << " at t = " << stats.time[b];
+  }
+  out << (failures > listed ? ", …" : "") << "); " << advice(which);
+}
+
+std::int64_t most(const std::vector<std::int64_t>& numbers) {
+  return numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end());
+}
+
+}  // namespace
+
+const char* to_string(Status status) {
+  switch (status) {
+    case Status::Finished:
+      return "finished";
+    case Status::StepTooSmall:
+      return "step too small";
+    case Status::StepLimit:
+      return "step limit";
+    case Status::NotFinite:
+      return "not finite";
+    case Status::TimeLimit:
+      return "time limit";
+  }
+  return "unknown";
+}
+
+bool Stats::finished() const { return count(Status::Finished) == static_cast<std::int64_t>(status.size()); }
+
+std::int64_t Stats::count(Status which) const { return std::count(status.begin(), status.end(), which); }
+
+std::string Stats::brief() const {
+  std::ostringstream out;
+  out << method << ": " << count(Status::Finished) << " of " << status.size() << " samples finished, at most "
+      << most(accepted) << " steps and " << most(rejected) << " rejected, " << evaluations << " evaluations";
+  if (evaluations == 0) out << "; only one time was given, so there was nothing to solve";
+  return out.str();
+}
+
+std::string Stats::full() const {
+  std::ostringstream out;
+  out << brief();
+  for (const Status which : {Status::StepTooSmall, Status::StepLimit, Status::NotFinite, Status::TimeLimit})
+    list_failures(out, *this, which);
+  return out.str();
+}
+
+void report_failure(const Stats& stats, OnFailure on_failure) {
+  if (on_failure == OnFailure::Ignore || stats.finished()) return;
+  TORCH_CHECK(on_failure != OnFailure::Throw, "not finished: ", stats.full());
+  const auto first = std::ranges::find_if(stats.status, [](Status s) { return s != Status::Finished; });
+  TORCH_WARN("not finished: ", stats.brief(), "; ", to_string(*first), " at t = ",
+             stats.time[first - stats.status.begin()], ": ", advice(*first));
+}
+
+}  // namespace stillpoint::ode

@@ -1,0 +1,197 @@
+// Derivatives of odeint: against independent computations, and of the discrete map against unrolling.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <vector>
+
+#include "stillpoint/stillpoint.h"
+#include "support/compare.h"
+
+namespace stillpoint::test {
+namespace {
+
+using Tensor = at::Tensor;
+
+OdeintOptions tight() { return {.tolerance = {.relative = 1e-11, .absolute = 1e-13}}; }
+Tensor leaf(double value) {
+  return torch::tensor({value}, torch::dtype(torch::kDouble).requires_grad(true));
+}
+std::vector<Tensor> gradients(const Tensor& of, const std::vector<Tensor>& in, bool create_graph = true) {
+  return torch::autograd::grad({of.sum()}, in, {}, true, create_graph, true);
+}
+double number(const Tensor& t) { return t.defined() ? t.sum().item<double>() : 0.0; }
+
+// y' = a y cos(w t), in (y0, a, w, t0, t1).
+struct Cosine {
+  std::vector<Tensor> p{leaf(1.3), leaf(1.5), leaf(2), leaf(.25), leaf(2)};
+
+  Tensor solve(const OdeintOptions& options) const {
+    const auto f = [a = p[1], w = p[2]](const Tensor& t, const Tensor& y) { return a * y * torch::cos(w * t); };
+    return odeint(f, p[0].unsqueeze(1), torch::cat({p[3], p[4]}), options).value.select(1, 1);
+  }
+};
+
+class GradientRules : public testing::TestWithParam<ode::GradientRule> {};
+
+TEST_P(GradientRules, GiveTheWholeHessian) {
+  const double gradient[] = {.395671473098824, -.3179411087216493, -.3505074117896539, -.6771070508065571,
+                             -.5043248619800713};
+  const double hessian[5][5] = {
+      {0, -.2445700836320379, -.2696210859920415, -.5208515775435054, -.3879422015231318},
+      {0, .1965238558674038, -.01701806358559246, -.03287534145438891, -.02448630836406562},
+      {0, 0, 1.768748159285747, .5538751055364945, 1.511496517509663},
+      {0, 0, 0, 1.631136545974096, .6638800566022194},
+      {0, 0, 0, 0, 1.662309210151372}};
+  for (const bool per_sample : {false, true}) {
+    const Cosine problem;
+    OdeintOptions options = tight();
+    options.gradient = GetParam();
+    if (per_sample) options.steps = ode::Steps::PerSample;
+    const Tensor y = problem.solve(options);
+    const auto first = gradients(y, problem.p);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_NEAR(number(first[i]), gradient[i], 1e-9) << i;
+      const auto row = gradients(first[i], problem.p);
+      for (int j = i; j < 5; ++j) EXPECT_NEAR(number(row[j]), hessian[i][j], 2e-8) << i << j;
+    }
+    const auto second = gradients(first[1], problem.p);
+    EXPECT_NEAR(number(gradients(second[1], problem.p)[1]), -.1214741499778959, 1e-7);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GradientRules,
+                         testing::Values(ode::GradientRule(ode::Discrete{}), ode::GradientRule(ode::Unrolled{})),
+                         [](const auto& tested) { return tested.param.name(); });
+
+// Saved times in the loss.
+TEST(OdeintGradient, OfOutputsBetweenSteps) {
+  const Tensor p = torch::tensor({2.5, 4.5}, torch::dtype(torch::kDouble).requires_grad(true));
+  for (const bool stop : {false, true}) {
+    OdeintOptions options = tight();
+    options.stop_at_outputs = stop;
+    const auto f = [p](const Tensor& y) {
+      const Tensor y1 = y.select(1, 0);
+      const Tensor y2 = y.select(1, 1);
+      return torch::stack({2 - p[0] * y1, y1 - p[1] * y2}, 1);
+    };
+    const auto [y, stats] = odeint(f, torch::ones({1, 2}, torch::kDouble), {0, .5, .75, 20}, options);
+    const Tensor loss = (y - 1).square().sum();
+    EXPECT_NEAR(number(loss), 1.891614932449128, 1e-8);
+    const Tensor g = gradients(loss, {p})[0];
+    EXPECT_NEAR(g[0].item<double>(), .5613744601699122, 1e-7);
+    EXPECT_NEAR(g[1].item<double>(), .2812853276963638, 1e-7);
+    const Tensor row = gradients(g[0], {p})[0];
+    EXPECT_NEAR(row[0].item<double>(), .1912843935415611, 1e-6);
+    EXPECT_NEAR(row[1].item<double>(), -.02837571800048969, 1e-6);
+    EXPECT_NEAR(gradients(g[1], {p})[0][1].item<double>(), -.1040121571464319, 1e-6);
+  }
+}
+
+// Each row with its own span, one backwards: d(k, y0, t0, t1).
+TEST(OdeintGradient, OfSpansPerSample) {
+  const auto column = [](std::vector<double> list) {
+    return torch::tensor(list, torch::kDouble).unsqueeze(1).requires_grad_(true);
+  };
+  const Tensor k = column({.5, 2, 10, 1});
+  const Tensor y0 = column({1, -1, .3, 2});
+  const Tensor t =
+      torch::tensor({{0.0, 2.0}, {1.0, 1.5}, {-1.0, 4.0}, {3.0, 0.0}}, torch::kDouble).requires_grad_(true);
+  const auto y = odeint([k](const Tensor& at, const Tensor& s) { return -k * s + torch::sin(at); }, y0, t, tight());
+  const auto g = gradients(y.value.select(1, 1), {k, y0, t}, false);
+  const auto expected = torch::tensor({{-1.389680041080759, .3678794411714423, .1839397205857212, .2298877097873903},
+                                       {.1229382459789956, .3678794411714423, -1.045318757995997, 1.131694216714701},
+                                       {.006063187395178184, 1.92874984796e-22, 7.4092365779e-22, -.07221028419746582},
+                                       {96.87698399624851, 20.08553692318767, 37.33660271388833, -28.31157285805834}},
+                                      torch::kDouble);
+  EXPECT_TRUE(close(torch::cat({g[0], g[1], g[2]}, 1), expected, 1e-9));
+}
+
+// Equal neighbors: the value is repeated and the gradient adds.
+TEST(OdeintGradient, OfRepeatedTimes) {
+  const auto f = [](const Tensor& y) { return -y; };
+  for (const bool stop : {false, true}) {
+    const Tensor t = torch::tensor({0.0, .5, .5}, torch::dtype(torch::kDouble).requires_grad(true));
+    OdeintOptions options = tight();
+    options.stop_at_outputs = stop;
+    const Tensor y = odeint(f, torch::ones({1, 1}, torch::kDouble), t, options).value;
+    EXPECT_TRUE(identical(y.select(1, 1), y.select(1, 2)));
+    const Tensor g = gradients(y, {t}, false)[0];
+    EXPECT_NEAR(g[1].item<double>(), -std::exp(-.5), 1e-9);
+    EXPECT_NEAR(g[2].item<double>(), -std::exp(-.5), 1e-9);
+  }
+}
+
+TEST(OdeintGradient, OfASpanWithoutLength) {
+  const Tensor t = torch::tensor({1.0, 1.0}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y0 = torch::full({1, 1}, 2.0, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y = odeint([](const Tensor& s) { return 3 * s; }, y0, t).value;
+  EXPECT_TRUE(identical(y.select(1, 1), y0));
+  const auto g = gradients(y.select(1, 1), {t, y0}, false);
+  EXPECT_NEAR(g[0][0].item<double>(), -6, 1e-12);
+  EXPECT_NEAR(g[0][1].item<double>(), 6, 1e-12);
+  EXPECT_NEAR(g[1].item<double>(), 1, 1e-12);
+}
+
+// Fixed steps: value, gradient and Hessian of the discrete map itself, to rounding.
+TEST(OdeintGradient, OfFixedStepsIsExact) {
+  const Tensor a = leaf(1.3);
+  const Tensor y0 = leaf(.8);
+  const Tensor y = odeint([a](const Tensor& s) { return -a * s * s; }, y0.unsqueeze(1), {0, 1},
+                          {.method = ode::Rk4{}, .control = ode::ConstantStep{.2}})
+                       .value.select(1, 1);
+  const auto g = gradients(y, {a, y0});
+  EXPECT_NEAR(number(g[0]), -.1537780380997048, 1e-14);
+  EXPECT_NEAR(number(g[1]), .2403117169756165, 1e-14);
+  const auto by_a = gradients(g[0], {a, y0});
+  EXPECT_NEAR(number(by_a[0]), .120627464730873, 1e-13);
+  EXPECT_NEAR(number(by_a[1]), -.1884254650615933, 1e-13);
+  EXPECT_NEAR(number(gradients(g[1], {y0})[0]), -.3061913807250891, 1e-13);
+}
+
+TEST(OdeintGradient, IsExactForTheDiscreteMap) {
+  torch::manual_seed(1);
+  torch::nn::Linear inner(3, 8);
+  inner->to(torch::kDouble);
+  torch::nn::Linear outer(8, 3);
+  outer->to(torch::kDouble);
+  const Tensor y0 = torch::randn({4, 3}, torch::dtype(torch::kDouble).requires_grad(true));
+  const auto f = [=](const Tensor& t, const Tensor& y) mutable { return outer(torch::tanh(inner(y) + t)); };
+  std::vector<Tensor> inputs = inner->parameters();
+  inputs.push_back(y0);
+  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+    std::vector<std::vector<Tensor>> results;
+    for (const ode::GradientRule& rule : {ode::GradientRule(ode::Discrete{}), ode::GradientRule(ode::Unrolled{})}) {
+      const Tensor y = odeint(f, y0, {0, .4, 1}, {.gradient = rule, .steps = steps}).value;
+      const auto g = gradients(y.square(), inputs);
+      const auto h = gradients(g[0].square().sum() + g.back().square().sum(), inputs, false);
+      results.push_back(g);
+      results.push_back(h);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      EXPECT_TRUE(close(results[0][i], results[2][i], 1e-11));
+      EXPECT_TRUE(close(results[1][i], results[3][i], 1e-10));
+    }
+  }
+}
+
+TEST(OdeintGradient, RefusesATensorThatOnlyLaterStepsRead) {
+  const Tensor late = leaf(1);
+  const auto f = [late](const Tensor& t, const Tensor& y) { return t.item<double>() > .5 ? late * y : -y; };
+  const Tensor y0 = torch::ones({2, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y = odeint(f, y0, {0, 1}).value;
+  expect_error([&] { y.sum().backward(); }, "f: expected it to read the same tensors");
+  const Tensor all = odeint(f, y0, {0, 1}, {.gradient = ode::Unrolled{}}).value;
+  EXPECT_GT(std::abs(number(gradients(all.select(1, 1), {late})[0])), .1);
+}
+
+TEST(OdeintGradient, NoticesThatFHasChanged) {
+  Tensor factor = torch::ones({1}, torch::kDouble);
+  const auto f = [&factor](const Tensor& y) { return -factor * y; };
+  const Tensor y0 = torch::ones({2, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y = odeint(f, y0, {0, 1}).value;
+  factor = 2 * factor;
+  expect_error([&] { y.sum().backward(); }, "f: expected the same slopes");
+}
+
+}  // namespace
+}  // namespace stillpoint::test

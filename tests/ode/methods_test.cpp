@@ -1,0 +1,162 @@
+// The tableaus, held to the order conditions, and the methods to the order they show.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "stillpoint/stillpoint.h"
+#include "support/compare.h"
+
+namespace stillpoint::test {
+namespace {
+
+using Tensor = at::Tensor;
+using Row = std::vector<double>;
+
+struct Candidate {
+  std::string name;
+  ode::Method method;
+};
+
+std::vector<Candidate> candidates() {
+  return {{"Euler", ode::Euler{}}, {"Midpoint", ode::Midpoint{}}, {"Heun", ode::Heun{}},
+          {"Ralston", ode::Ralston{}}, {"Bosh3", ode::Bosh3{}}, {"Rk4", ode::Rk4{}},
+          {"ThreeEighths", ode::ThreeEighths{}}, {"Dopri5", ode::Dopri5{}}, {"Tsit5", ode::Tsit5{}}};
+}
+
+class Methods : public testing::TestWithParam<Candidate> {};
+
+Row product(const Row& x, const Row& y) {
+  Row result(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) result[i] = x[i] * y[i];
+  return result;
+}
+
+Row a_times(const ode::Tableau& t, const Row& x) {
+  Row result(x.size(), 0.0);
+  for (std::size_t i = 0; i < t.a.size(); ++i) {
+    for (std::size_t j = 0; j < t.a[i].size(); ++j) result[i] += t.a[i][j] * x[j];
+  }
+  return result;
+}
+
+double dot(const Row& x, const Row& y) {
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+struct Tree {
+  int order;
+  Row weights;   // Φ_i, so that Σ b_i Φ_i is the elementary weight
+  double value;  // 1 / γ
+};
+
+// All rooted trees up to order five (Hairer, Nørsett, Wanner, I, table II.2.1).
+std::vector<Tree> trees(const ode::Tableau& t) {
+  const Row one(t.stages(), 1.0);
+  const Row& c = t.c;
+  const Row cc = product(c, c);
+  const Row ccc = product(cc, c);
+  const Row ac = a_times(t, c);
+  const Row acc = a_times(t, cc);
+  const Row aac = a_times(t, ac);
+  return {{1, one, 1.0},
+          {2, c, 1.0 / 2},
+          {3, cc, 1.0 / 3},
+          {3, ac, 1.0 / 6},
+          {4, ccc, 1.0 / 4},
+          {4, product(c, ac), 1.0 / 8},
+          {4, acc, 1.0 / 12},
+          {4, aac, 1.0 / 24},
+          {5, product(ccc, c), 1.0 / 5},
+          {5, product(cc, ac), 1.0 / 10},
+          {5, product(ac, ac), 1.0 / 20},
+          {5, product(c, acc), 1.0 / 15},
+          {5, product(c, aac), 1.0 / 30},
+          {5, a_times(t, ccc), 1.0 / 20},
+          {5, a_times(t, product(c, ac)), 1.0 / 40},
+          {5, a_times(t, acc), 1.0 / 60},
+          {5, a_times(t, aac), 1.0 / 120}};
+}
+
+TEST_P(Methods, StagesAreConsistent) {
+  const ode::Tableau& t = GetParam().method.tableau();
+  ASSERT_EQ(t.c.size(), t.stages());
+  ASSERT_EQ(t.a.size(), t.stages());
+  const Row sums = a_times(t, Row(t.stages(), 1.0));
+  for (std::size_t i = 0; i < t.stages(); ++i) EXPECT_NEAR(sums[i], t.c[i], 1e-14) << "stage " << i;
+}
+
+TEST_P(Methods, SatisfiesTheOrderConditions) {
+  const ode::Tableau& t = GetParam().method.tableau();
+  double largest_beyond = 0.0;
+  for (const Tree& tree : trees(t)) {
+    const double defect = std::abs(dot(t.b, tree.weights) - tree.value);
+    if (tree.order <= t.order) EXPECT_LT(defect, 2e-14) << "a tree of order " << tree.order;
+    if (tree.order == t.order + 1) largest_beyond = std::max(largest_beyond, defect);
+  }
+  if (t.order < 5) EXPECT_GT(largest_beyond, 1e-6) << "the order is higher than it says";
+}
+
+TEST_P(Methods, TheEmbeddedMethodHasItsOrderAndNoMore) {
+  const ode::Tableau& t = GetParam().method.tableau();
+  if (t.error.empty()) return;
+  double beyond = 0.0;
+  for (const Tree& tree : trees(t)) {
+    const double difference = std::abs(dot(t.error, tree.weights));
+    if (tree.order <= t.embedded_order) EXPECT_LT(difference, 2e-14) << "a tree of order " << tree.order;
+    if (tree.order == t.embedded_order + 1) beyond = std::max(beyond, difference);
+  }
+  EXPECT_GT(beyond, 1e-6) << "the estimate sees no error of its order";
+}
+
+// At each θ, Σ b_i(θ) Φ_i = θ^order / γ.
+TEST_P(Methods, DenseOutputHasItsOrder) {
+  const ode::Tableau& t = GetParam().method.tableau();
+  if (t.interpolant.empty()) return;
+  const int order = std::min(t.order, 4);
+  for (const double theta : {0.1, 0.37, 0.5, 0.83, 1.0}) {
+    Row b;
+    for (const Row& p : t.interpolant) {
+      double value = 0;
+      for (std::size_t m = 0; m < p.size(); ++m) value += p[m] * std::pow(theta, static_cast<double>(m + 1));
+      b.push_back(value);
+    }
+    for (const Tree& tree : trees(t)) {
+      if (tree.order > order) continue;
+      EXPECT_NEAR(dot(b, tree.weights), tree.value * std::pow(theta, tree.order), 2e-13)
+          << "a tree of order " << tree.order << " at " << theta;
+    }
+    for (std::size_t i = 0; theta == 1.0 && i < b.size(); ++i) EXPECT_NEAR(b[i], t.b[i], 2e-13) << i;
+  }
+}
+
+// Of y' = y cos t, whose c coefficients count, at the end and inside steps.
+TEST_P(Methods, ShowsItsOrder) {
+  const ode::Method& method = GetParam().method;
+  const auto error = [&](double step, const std::vector<double>& t) {
+    const auto y0 = torch::ones({1, 1}, torch::kDouble);
+    const auto [y, stats] = odeint([](const Tensor& at, const Tensor& s) { return s * torch::cos(at); }, y0, t,
+                                   {.method = method, .control = ode::ConstantStep{step}});
+    double largest = 0;
+    for (std::size_t k = 0; k < t.size(); ++k) {
+      const double error_here = y[0][static_cast<std::int64_t>(k)][0].item<double>() - std::exp(std::sin(t[k]));
+      largest = std::max(largest, std::abs(error_here));
+    }
+    return largest;
+  };
+  const int order = method.tableau().order;
+  const double at_end = std::log2(error(0.1, {0, 2}) / error(0.05, {0, 2}));
+  EXPECT_NEAR(at_end, order, 0.5);
+  // The outputs lie at the same fraction of a step for both lengths.
+  const double inside = std::log2(error(0.2, {0, 1.07, 2}) / error(0.1, {0, 1.035, 2}));
+  EXPECT_GT(inside, std::min(order, 4) - 0.6);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Methods, testing::ValuesIn(candidates()),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace stillpoint::test
