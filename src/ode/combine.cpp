@@ -67,10 +67,9 @@ at::Tensor fused_combine(const at::Tensor& base, const std::vector<at::Tensor>& 
   const std::int64_t width = shared ? base.numel() : row_width(base);
   AT_DISPATCH_FLOATING_TYPES(base.scalar_type(), "combine", [&] {
     for (std::int64_t b = 0; b < rows; ++b) {
-      row_kernels<scalar_t>().add_scaled(pointers<scalar_t>(terms, b * width).data(), count,
-                                         coefficients.data() + b * count,
-                                         base.data_ptr<scalar_t>() + b * width, width,
-                                         out.data_ptr<scalar_t>() + b * width);
+      row_kernels<scalar_t>().add_scaled(
+          pointers<scalar_t>(terms, b * width).data(), count, coefficients.data() + b * count,
+          base.data_ptr<scalar_t>() + b * width, width, out.data_ptr<scalar_t>() + b * width);
     }
   });
   return out;
@@ -133,10 +132,10 @@ namespace {
 std::vector<double> plain_error_norms(const std::vector<at::Tensor>& terms,
                                       const std::vector<double>& coefficients, const at::Tensor& y,
                                       const at::Tensor& next, double absolute, double relative) {
-  const at::ScalarType wide = y.scalar_type() == at::kDouble || y.scalar_type() == at::kComplexDouble
-                                  ? at::kDouble
-                                  : at::kFloat;
-  const double least = wide == at::kDouble ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
+  const at::ScalarType wide =
+      y.scalar_type() == at::kDouble || y.scalar_type() == at::kComplexDouble ? at::kDouble : at::kFloat;
+  const double least =
+      wide == at::kDouble ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
   const at::Tensor e = plain_combine(next - next, terms, coefficients).abs().to(wide);
   const at::Tensor scale = at::maximum(y.abs(), next.abs()).to(wide) * relative + (absolute + least);
   const at::Tensor rows = (e / scale).reshape({y.size(0), row_width(y)});

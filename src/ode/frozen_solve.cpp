@@ -112,8 +112,7 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& y) const {
     dense |= !ends_at(number, wanted.back());
   }
   const Span whole = span(number);
-  const Stages stages =
-      take_step(tableau, f, whole, y, {}, /*all=*/dense && !tableau.interpolant.empty());
+  const Stages stages = take_step(tableau, f, whole, y, {}, /*all=*/dense && !tableau.interpolant.empty());
   const Mask moves = active(number);
   const auto held = [&](const at::Tensor& to) {
     return moves.all() ? to : at::where(to_mask(moves, y), to, y);

@@ -43,9 +43,9 @@ struct Clock {
   explicit Clock(StepControl chosen) : control(std::move(chosen)) {}
 
   StepControl control;
-  Place at = {};         // reached
-  Place aim = {};        // end of the step that is tried
-  double time = 0.0;     // reached
+  Place at = {};            // reached
+  Place aim = {};           // end of the step that is tried
+  double time = 0.0;        // reached
   std::int64_t output = 1;  // the next one
   std::int64_t accepted = 0;
   std::int64_t rejected = 0;
@@ -81,7 +81,8 @@ class Solve {
       aim();
       attempt();
       if (options_.observer) options_.observer({tries_, sample_times(), y_});
-      if (options_.time_limit && Seconds(std::chrono::steady_clock::now() - begin).count() > *options_.time_limit)
+      if (options_.time_limit &&
+          Seconds(std::chrono::steady_clock::now() - begin).count() > *options_.time_limit)
         stop_all(ode::Status::TimeLimit);
     }
     return finish();
@@ -235,8 +236,8 @@ class Solve {
     if (!shares_last) {
       slope_ = at::Tensor();
     } else {
-      slope_ = moving.all() ? stages.slopes.back()
-                            : select_rows(moving, stages.slopes.back(), stages.slopes[0]);
+      slope_ =
+          moving.all() ? stages.slopes.back() : select_rows(moving, stages.slopes.back(), stages.slopes[0]);
     }
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (accepted[n]) advance(n);
@@ -280,7 +281,9 @@ class Solve {
       if (!moving[b]) continue;
       const std::size_t number = clocks_[b].steps.size() - 1;
       if (number == states_.size()) states_.push_back(at::empty_like(y_));
-      states_[number].select(0, static_cast<std::int64_t>(b)).copy_(y_.select(0, static_cast<std::int64_t>(b)));
+      states_[number]
+          .select(0, static_cast<std::int64_t>(b))
+          .copy_(y_.select(0, static_cast<std::int64_t>(b)));
     }
   }
 

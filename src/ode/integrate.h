@@ -7,7 +7,8 @@
 #include "ode/mesh.h"
 #include "ode/schedule.h"
 #include "ode/slope.h"
-#include "stillpoint/ode/odeint.h"
+#include "stillpoint/ode/options.h"
+#include "stillpoint/ode/solution.h"
 
 namespace stillpoint::detail {
 

@@ -61,7 +61,8 @@ ode::Solution<at::Tensor> odeint(const ode::VectorField& f, const at::Tensor& y0
   Integration found = detail::integrate(slope, start, schedule, options, joint, gradients);
   ode::Solution<at::Tensor> solution{found.values, std::move(found.stats)};
   if (gradients) {
-    const auto solve = std::make_shared<const FrozenSolve>(f, options.method, schedule, std::move(found.mesh));
+    const auto solve =
+        std::make_shared<const FrozenSolve>(f, options.method, schedule, std::move(found.mesh));
     solution.value = options.gradient.differentiate(freeze(solve, start, schedule.times(), found));
   }
   report_failure(solution.stats, options.on_failure);
@@ -74,15 +75,16 @@ ode::Solution<std::vector<at::Tensor>> odeint(const ode::TupleVectorField& f,
   TORCH_CHECK(f.slope != nullptr, "f: expected a function of t and y, got an empty one");
   const Packing packing(y0);
   const std::int64_t dims = y0[0].dim();
-  const ode::VectorField packed([packing, dims, slope = f.slope](const at::Tensor& time, const at::Tensor& y) {
-    at::Tensor own = time;
-    if (time.dim() > 0) {
-      std::vector<std::int64_t> shape(dims, 1);
-      shape[0] = time.size(0);
-      own = time.view(shape);
-    }
-    return packing.pack(slope(own, packing.unpack(y)));
-  });
+  const ode::VectorField packed(
+      [packing, dims, slope = f.slope](const at::Tensor& time, const at::Tensor& y) {
+        at::Tensor own = time;
+        if (time.dim() > 0) {
+          std::vector<std::int64_t> shape(dims, 1);
+          shape[0] = time.size(0);
+          own = time.view(shape);
+        }
+        return packing.pack(slope(own, packing.unpack(y)));
+      });
   const ode::Solution<at::Tensor> solution = odeint(packed, packing.pack(y0), t, options);
 
   std::vector<at::Tensor> values;

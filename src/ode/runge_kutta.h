@@ -9,8 +9,8 @@
 
 namespace stillpoint::detail {
 
-/// The ends of a step: one number for the batch (joint), or one a sample. Where derivatives in times are wanted, the
-/// same as tensors in double with their graph, `[]` or `[B]`; else those are undefined.
+/// The ends of a step: one number for the batch (joint), or one a sample. Where derivatives in times are
+/// wanted, the same as tensors in double with their graph, `[]` or `[B]`; else those are undefined.
 struct Span {
   bool joint = true;
   std::vector<double> start = {};
@@ -30,8 +30,8 @@ struct Stages {
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
                  const at::Tensor& first, bool all);
 
-/// The state at `output`, whose start is the same and whose end is inside the step or at its end. `all` stages
-/// must have been taken if the method has dense output.
+/// The state at `output`, whose start is the same and whose end is inside the step or at its end. `all`
+/// stages must have been taken if the method has dense output.
 at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
                         const at::Tensor& y, const Stages& stages);
 

@@ -81,9 +81,9 @@ at::Tensor Schedule::at_places(const std::vector<Place>& places) const {
     fractions.push_back(place.fraction);
   }
   const at::Tensor begin = at_columns(from);
-  const at::Tensor fraction =
-      per_sample_ ? at::tensor(fractions, at::kDouble).to(times_.device())
-                  : at::scalar_tensor(fractions[0], times_.options().requires_grad(false));
+  const at::Tensor fraction = per_sample_
+                                  ? at::tensor(fractions, at::kDouble).to(times_.device())
+                                  : at::scalar_tensor(fractions[0], times_.options().requires_grad(false));
   return begin + fraction * (at_columns(to) - begin);
 }
 

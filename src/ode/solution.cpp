@@ -13,7 +13,8 @@ constexpr std::int64_t kSamplesListed = 5;
 const char* advice(Status status) {
   switch (status) {
     case Status::StepTooSmall:
-      return "the solution may blow up there, or the equation jump; loosen the tolerance, use double, or lower "
+      return "the solution may blow up there, or the equation jump; loosen the tolerance, use double, or "
+             "lower "
              "min_step";
     case Status::StepLimit:
       return "allow more steps, loosen the tolerance, or look whether the equation is stiff";
@@ -84,8 +85,8 @@ void report_failure(const Stats& stats, OnFailure on_failure) {
   if (on_failure == OnFailure::Ignore || stats.finished()) return;
   TORCH_CHECK(on_failure != OnFailure::Throw, "not finished: ", stats.full());
   const auto first = std::ranges::find_if(stats.status, [](Status s) { return s != Status::Finished; });
-  TORCH_WARN("not finished: ", stats.brief(), "; ", to_string(*first), " at t = ",
-             stats.time[first - stats.status.begin()], ": ", advice(*first));
+  TORCH_WARN("not finished: ", stats.brief(), "; ", to_string(*first),
+             " at t = ", stats.time[first - stats.status.begin()], ": ", advice(*first));
 }
 
 }  // namespace stillpoint::ode

@@ -4,18 +4,14 @@
 
 #include <vector>
 
+#include "ode/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 
 namespace stillpoint::test {
 namespace {
 
-using Tensor = at::Tensor;
-
-OdeintOptions tight() { return {.tolerance = {.relative = 1e-11, .absolute = 1e-13}}; }
-Tensor leaf(double value) {
-  return torch::tensor({value}, torch::dtype(torch::kDouble).requires_grad(true));
-}
+Tensor leaf(double value) { return torch::tensor({value}, torch::dtype(torch::kDouble).requires_grad(true)); }
 std::vector<Tensor> gradients(const Tensor& of, const std::vector<Tensor>& in, bool create_graph = true) {
   return torch::autograd::grad({of.sum()}, in, {}, true, create_graph, true);
 }
@@ -26,7 +22,9 @@ struct Cosine {
   std::vector<Tensor> p{leaf(1.3), leaf(1.5), leaf(2), leaf(.25), leaf(2)};
 
   Tensor solve(const OdeintOptions& options) const {
-    const auto f = [a = p[1], w = p[2]](const Tensor& t, const Tensor& y) { return a * y * torch::cos(w * t); };
+    const auto f = [a = p[1], w = p[2]](const Tensor& t, const Tensor& y) {
+      return a * y * torch::cos(w * t);
+    };
     return odeint(f, p[0].unsqueeze(1), torch::cat({p[3], p[4]}), options).value.select(1, 1);
   }
 };
@@ -44,7 +42,7 @@ TEST_P(GradientRules, GiveTheWholeHessian) {
       {0, 0, 0, 0, 1.662309210151372}};
   for (const bool per_sample : {false, true}) {
     const Cosine problem;
-    OdeintOptions options = tight();
+    OdeintOptions options = tight_odeint();
     options.gradient = GetParam();
     if (per_sample) options.steps = ode::Steps::PerSample;
     const Tensor y = problem.solve(options);
@@ -60,14 +58,15 @@ TEST_P(GradientRules, GiveTheWholeHessian) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GradientRules,
-                         testing::Values(ode::GradientRule(ode::Discrete{}), ode::GradientRule(ode::Unrolled{})),
+                         testing::Values(ode::GradientRule(ode::Discrete{}),
+                                         ode::GradientRule(ode::Unrolled{})),
                          [](const auto& tested) { return tested.param.name(); });
 
 // Saved times in the loss.
 TEST(OdeintGradient, OfOutputsBetweenSteps) {
   const Tensor p = torch::tensor({2.5, 4.5}, torch::dtype(torch::kDouble).requires_grad(true));
   for (const bool stop : {false, true}) {
-    OdeintOptions options = tight();
+    OdeintOptions options = tight_odeint();
     options.stop_at_outputs = stop;
     const auto f = [p](const Tensor& y) {
       const Tensor y1 = y.select(1, 0);
@@ -96,13 +95,15 @@ TEST(OdeintGradient, OfSpansPerSample) {
   const Tensor y0 = column({1, -1, .3, 2});
   const Tensor t =
       torch::tensor({{0.0, 2.0}, {1.0, 1.5}, {-1.0, 4.0}, {3.0, 0.0}}, torch::kDouble).requires_grad_(true);
-  const auto y = odeint([k](const Tensor& at, const Tensor& s) { return -k * s + torch::sin(at); }, y0, t, tight());
+  const auto y = odeint([k](const Tensor& at, const Tensor& s) { return -k * s + torch::sin(at); }, y0, t,
+                        tight_odeint());
   const auto g = gradients(y.value.select(1, 1), {k, y0, t}, false);
-  const auto expected = torch::tensor({{-1.389680041080759, .3678794411714423, .1839397205857212, .2298877097873903},
-                                       {.1229382459789956, .3678794411714423, -1.045318757995997, 1.131694216714701},
-                                       {.006063187395178184, 1.92874984796e-22, 7.4092365779e-22, -.07221028419746582},
-                                       {96.87698399624851, 20.08553692318767, 37.33660271388833, -28.31157285805834}},
-                                      torch::kDouble);
+  const auto expected =
+      torch::tensor({{-1.389680041080759, .3678794411714423, .1839397205857212, .2298877097873903},
+                     {.1229382459789956, .3678794411714423, -1.045318757995997, 1.131694216714701},
+                     {.006063187395178184, 1.92874984796e-22, 7.4092365779e-22, -.07221028419746582},
+                     {96.87698399624851, 20.08553692318767, 37.33660271388833, -28.31157285805834}},
+                    torch::kDouble);
   EXPECT_TRUE(close(torch::cat({g[0], g[1], g[2]}, 1), expected, 1e-9));
 }
 
@@ -111,7 +112,7 @@ TEST(OdeintGradient, OfRepeatedTimes) {
   const auto f = [](const Tensor& y) { return -y; };
   for (const bool stop : {false, true}) {
     const Tensor t = torch::tensor({0.0, .5, .5}, torch::dtype(torch::kDouble).requires_grad(true));
-    OdeintOptions options = tight();
+    OdeintOptions options = tight_odeint();
     options.stop_at_outputs = stop;
     const Tensor y = odeint(f, torch::ones({1, 1}, torch::kDouble), t, options).value;
     EXPECT_TRUE(identical(y.select(1, 1), y.select(1, 2)));
@@ -160,7 +161,8 @@ TEST(OdeintGradient, IsExactForTheDiscreteMap) {
   inputs.push_back(y0);
   for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
     std::vector<std::vector<Tensor>> results;
-    for (const ode::GradientRule& rule : {ode::GradientRule(ode::Discrete{}), ode::GradientRule(ode::Unrolled{})}) {
+    for (const ode::GradientRule& rule :
+         {ode::GradientRule(ode::Discrete{}), ode::GradientRule(ode::Unrolled{})}) {
       const Tensor y = odeint(f, y0, {0, .4, 1}, {.gradient = rule, .steps = steps}).value;
       const auto g = gradients(y.square(), inputs);
       const auto h = gradients(g[0].square().sum() + g.back().square().sum(), inputs, false);

@@ -7,15 +7,13 @@
 #include <cmath>
 #include <vector>
 
+#include "ode/candidates.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 
 namespace stillpoint::test {
 namespace {
 
-using Tensor = at::Tensor;
-
-OdeintOptions tight() { return {.tolerance = {.relative = 1e-10, .absolute = 1e-12}}; }
 Tensor numbers(const std::vector<double>& list) { return torch::tensor(list, torch::kDouble); }
 Tensor column(const std::vector<double>& list) { return numbers(list).unsqueeze(1); }
 
@@ -29,7 +27,7 @@ struct Rows {
   Tensor solve(const Tensor& order) const {
     const Tensor own = k.index_select(0, order);
     return odeint([own](const Tensor& at, const Tensor& y) { return -own * y + torch::sin(at); },
-                  y0.index_select(0, order), t.index_select(0, order), tight())
+                  y0.index_select(0, order), t.index_select(0, order), tight_odeint())
         .value;
   }
 };
@@ -52,8 +50,8 @@ TEST(Odeint, RowsAreTheSameInAnyOrderAndAlone) {
 TEST(Odeint, ReadsOutputsFromDenseOutputWithoutChangingSteps) {
   const auto f = [](const Tensor& t, const Tensor& y) { return 1.5 * y * torch::cos(2 * t); };
   const Tensor y0 = torch::full({1, 1}, 1.3, torch::kDouble);
-  const auto few = odeint(f, y0, {.25, 2}, tight());
-  const auto many = odeint(f, y0, {.25, .5, 1.1, 1.1, 1.9, 2}, tight());
+  const auto few = odeint(f, y0, {.25, 2}, tight_odeint());
+  const auto many = odeint(f, y0, {.25, .5, 1.1, 1.1, 1.9, 2}, tight_odeint());
   EXPECT_EQ(few.stats.accepted, many.stats.accepted);
   EXPECT_TRUE(identical(few.value.select(1, 1), many.value.select(1, 5)));
   EXPECT_TRUE(identical(many.value.select(1, 2), many.value.select(1, 3)));
@@ -64,7 +62,7 @@ TEST(Odeint, ReadsOutputsFromDenseOutputWithoutChangingSteps) {
 
 TEST(Odeint, SolvesBackwards) {
   const auto f = [](const Tensor& t, const Tensor& y) { return 1.5 * y * torch::cos(2 * t); };
-  const auto [y, stats] = odeint(f, torch::full({1, 1}, 1.3, torch::kDouble), {2, .25}, tight());
+  const auto [y, stats] = odeint(f, torch::full({1, 1}, 1.3, torch::kDouble), {2, .25}, tight_odeint());
   EXPECT_NEAR(y[0][1][0].item<double>(), 3.285554022428371, 1e-8);
 }
 
@@ -74,7 +72,8 @@ TEST(Odeint, SolvesComplexStates) {
   const auto minus_i = torch::complex(torch::zeros({}, torch::kDouble), -torch::ones({}, torch::kDouble));
   const Tensor field = minus_i * h;
   const Tensor y0 = torch::tensor({{1.0, 0.0}}, torch::kDouble).to(torch::kComplexDouble);
-  const auto [y, stats] = odeint([field](const Tensor& s) { return torch::matmul(s, field.t()); }, y0, {0, 3}, tight());
+  const auto [y, stats] =
+      odeint([field](const Tensor& s) { return torch::matmul(s, field.t()); }, y0, {0, 3}, tight_odeint());
   const Tensor end = y.select(1, 1);
   EXPECT_NEAR(at::real(end)[0][0].item<double>(), -.9945631701754051, 1e-9);
   EXPECT_NEAR(at::imag(end)[0][0].item<double>(), -.03600003136860954, 1e-9);
@@ -86,7 +85,7 @@ TEST(Odeint, SolvesAListOfTensors) {
   using State = std::vector<Tensor>;
   const State y0{torch::ones({2, 1}, torch::kDouble), torch::zeros({2, 1}, torch::kDouble)};
   for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
-    OdeintOptions options = tight();
+    OdeintOptions options = tight_odeint();
     options.steps = steps;
     const auto [y, stats] = odeint([](const State& s) { return State{s[1], -s[0]}; }, y0, {0, 1, 2}, options);
     ASSERT_EQ(y.size(), 2U);
@@ -110,8 +109,8 @@ TEST(Odeint, KeepsToTheSpan) {
 
 TEST(Odeint, FixedStepsGiveTheKnownNumbers) {
   const auto run = [](ode::Method method, double step) {
-    return odeint([](const Tensor& y) { return -1.3 * y * y; }, torch::full({1, 1}, .8, torch::kDouble), {0, 1},
-                  {.method = std::move(method), .control = ode::ConstantStep{step}})
+    return odeint([](const Tensor& y) { return -1.3 * y * y; }, torch::full({1, 1}, .8, torch::kDouble),
+                  {0, 1}, {.method = std::move(method), .control = ode::ConstantStep{step}})
         .value[0][1][0]
         .item<double>();
   };
@@ -157,8 +156,11 @@ TEST(Odeint, EndsAtTheStepLimitAndAtTheLeastStep) {
   const auto coarse = odeint(f, column({0}), {967.1378944377053, 1000},
                              {.control = ode::Pid{.min_step = .2}, .on_failure = OnFailure::Ignore});
   EXPECT_EQ(coarse.stats.status[0], ode::Status::StepTooSmall);
-  expect_error([&] { odeint(f, column({0}), {0, 100}, {.max_steps = 7, .on_failure = OnFailure::Throw}); },
-               "step limit");
+  expect_error(
+      [&] {
+        odeint(f, column({0}), {0, 100}, {.max_steps = 7, .on_failure = OnFailure::Throw});
+      },
+      "step limit");
 }
 
 TEST(Odeint, GivesBackTheStartForOneTime) {
@@ -175,13 +177,20 @@ TEST(Odeint, RejectsMisuse) {
   expect_error([&] { odeint(f, torch::ones({2}, torch::kLong), {0, 1}); }, "y0: expected a floating-point");
   expect_error([&] { odeint(f, y0, {0, 1, .5}); }, "t: expected times that rise or fall");
   expect_error([&] { odeint(f, y0, {0, NAN}); }, "t: expected finite times");
-  expect_error([&] { odeint(f, y0, torch::zeros({3, 2})); }, "t: expected one row of times for each of the 2");
+  expect_error(
+      [&] {
+        odeint(f, y0, torch::zeros({3, 2}));
+      },
+      "t: expected one row of times for each of the 2");
   expect_error([&] { odeint(f, y0, {0, 1}, {.method = ode::Rk4{}}); }, "control: expected ConstantStep");
   expect_error([&] { odeint(f, y0, {0, 1}, {.control = ode::ConstantStep{0}}); }, "control.step");
   expect_error([&] { odeint(f, y0, {0, 1}, {.tolerance = {.relative = -1}}); }, "tolerance.relative");
   expect_error([&] { odeint([](const Tensor& y) { return y.sum(0); }, y0, {0, 1}); }, "f: expected shape");
-  expect_error([&] { odeint([](const Tensor& y) { return Tensor(y).neg_(); }, y0.clone(), {0, 1}); },
-               "f: expected it to leave y as it is");
+  expect_error(
+      [&] {
+        odeint([](const Tensor& y) { return Tensor(y).neg_(); }, y0.clone(), {0, 1});
+      },
+      "f: expected it to leave y as it is");
 }
 
 }  // namespace

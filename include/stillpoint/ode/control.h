@@ -20,15 +20,15 @@ struct Tolerance {
 /// Chooses each step from the errors of the latest three. With e = tolerance / error, and k one more than the
 /// order of the estimate, the step is multiplied by
 ///   safety · e_n^((P + I + D) / k) · e_(n−1)^(−(P + 2 D) / k) · e_(n−2)^(D / k).
-/// The defaults are the PI controller of Hairer, Nørsett, Wanner's code DOPRI5. P = 0, I = 1 is the elementary
-/// one. (Söderlind 2003, "Digital filters in adaptive time-stepping".)
+/// The defaults are the PI controller of Hairer, Nørsett, Wanner's code DOPRI5. P = 0, I = 1 is the
+/// elementary one. (Söderlind 2003, "Digital filters in adaptive time-stepping".)
 struct Pid {
   double proportional = 0.2;
   double integral = 0.65;
   double derivative = 0.0;
-  double safety = 0.9;       ///< in (0, 1]
-  double least_factor = 0.2; ///< in (0, 1): a step shrinks by no more
-  double most_factor = 10.0; ///< > 1: a step grows by no more; after a rejection it does not grow
+  double safety = 0.9;        ///< in (0, 1]
+  double least_factor = 0.2;  ///< in (0, 1): a step shrinks by no more
+  double most_factor = 10.0;  ///< > 1: a step grows by no more; after a rejection it does not grow
   /// > 0, in units of time. Empty: chosen by two evaluations (Hairer, Nørsett, Wanner, I, II.4).
   std::optional<double> first_step = {};
   double min_step = 0.0;  ///< ≥ 0, in units of time; a sample whose step would be shorter ends

@@ -14,9 +14,9 @@
 
 namespace stillpoint::ode {
 
-/// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the state
-/// alone: its ends are fixed fractions of the time from the first to the last output (or between outputs, if
-/// steps end there), so that derivatives in those times come with it.
+/// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the
+/// state alone: its ends are fixed fractions of the time from the first to the last output (or between
+/// outputs, if steps end there), so that derivatives in those times come with it.
 struct Frozen {
   at::Tensor y0;                   ///< `[B, …]`, with its graph
   at::Tensor values;               ///< `[B, T, …]` as solved, a constant
@@ -32,8 +32,8 @@ struct Frozen {
   std::function<at::Tensor(const State& outputs)> collect;
 };
 
-/// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when it
-/// is called.
+/// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when
+/// it is called.
 template <class G>
 concept GradientRuleType = std::copyable<G> && requires(const G& rule, const Frozen& frozen) {
   { rule.differentiate(frozen) } -> std::same_as<at::Tensor>;
@@ -45,8 +45,8 @@ class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
   template <class G>
   requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
       GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
-      : Erased(std::move(rule), [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {
-  }
+      : Erased(std::move(rule),
+               [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {}
 
   at::Tensor differentiate(const Frozen& frozen) const { return call(frozen); }
 };

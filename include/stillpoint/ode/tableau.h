@@ -14,13 +14,15 @@ struct Tableau {
   std::vector<std::vector<double>> a;  ///< row i has i numbers
   std::vector<double> b;
   std::vector<double> error = {};  ///< b − b̂, so that h Σ error_i k_i estimates the error; empty: no estimate
-  /// Dense output: y(t + θh) = y + h Σ b_i(θ) k_i with b_i(θ) = Σ_m interpolant[i][m] θ^(m+1). Empty: there is
-  /// none, and an output inside a step is a shorter step of the method itself.
+  /// Dense output: y(t + θh) = y + h Σ b_i(θ) k_i with b_i(θ) = Σ_m interpolant[i][m] θ^(m+1). Empty: there
+  /// is none, and an output inside a step is a shorter step of the method itself.
   std::vector<std::vector<double>> interpolant = {};
 
   std::size_t stages() const { return b.size(); }
   /// Whether the last stage is f at the end of the step, which is the first stage of the next one.
-  bool first_same_as_last() const { return c.back() == 1.0 && a.back().size() + 1 == b.size() && ends_alike(); }
+  bool first_same_as_last() const {
+    return c.back() == 1.0 && a.back().size() + 1 == b.size() && ends_alike();
+  }
 
  private:
   bool ends_alike() const {

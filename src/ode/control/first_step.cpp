@@ -28,8 +28,8 @@ double choose(double tried, double slope, double bend, double way, int order) {
 }  // namespace
 
 std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::Tensor& slope, bool joint,
-                                const std::vector<double>& start, const std::vector<double>& length, int order,
-                                double absolute, double relative) {
+                                const std::vector<double>& start, const std::vector<double>& length,
+                                int order, double absolute, double relative) {
   const auto norms = [&](const std::vector<at::Tensor>& terms, const std::vector<double>& coefficients) {
     return error_norms(terms, coefficients, y0, y0, absolute, relative);
   };
@@ -39,7 +39,8 @@ std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::
   const auto way = [&](std::size_t b) { return std::abs(length[joint ? 0 : b]); };
   std::vector<double> tried(batch);
   for (std::size_t b = 0; b < batch; ++b) tried[b] = try_length(state[b], steepness[b], way(b));
-  if (joint && batch > 0) std::fill(tried.begin(), tried.end(), *std::min_element(tried.begin(), tried.end()));
+  if (joint && batch > 0)
+    std::fill(tried.begin(), tried.end(), *std::min_element(tried.begin(), tried.end()));
 
   std::vector<double> moves;
   std::vector<double> times;

@@ -13,7 +13,7 @@ namespace {
 constexpr double kLeastError = 1e-10;
 // A rest of less than this many lengths is taken in equal steps, so that the last one is not tiny.
 constexpr double kShared = 2.0;
-// How many units of rounding of the time a step must have.
+// How many units of rounding of the time a step must have; its own length is rounded, too.
 constexpr double kLeastUnits = 16.0;
 
 double rounding_of(double time) {
@@ -42,14 +42,15 @@ void check_control(const ode::Control& control) {
               "control.first_step: expected a finite length > 0, got ", pid.first_step.value_or(0.0));
   TORCH_CHECK(pid.min_step >= 0.0, "control.min_step: expected a length ≥ 0, got ", pid.min_step);
   TORCH_CHECK(pid.max_step > 0.0, "control.max_step: expected a length > 0, got ", pid.max_step);
-  TORCH_CHECK(pid.min_step <= pid.max_step, "control.min_step: expected no more than max_step, ", pid.max_step,
-              ", got ", pid.min_step);
+  TORCH_CHECK(pid.min_step <= pid.max_step, "control.min_step: expected no more than max_step, ",
+              pid.max_step, ", got ", pid.min_step);
 }
 
 StepControl::StepControl(const ode::Control& control, int error_order, double first)
     : adaptive_(estimates_errors(control)), exponent_(1.0 / (error_order + 1)) {
   if (adaptive_) pid_ = std::get<ode::Pid>(control);
-  length_ = adaptive_ ? std::clamp(first, pid_.min_step, pid_.max_step) : std::get<ode::ConstantStep>(control).step;
+  length_ =
+      adaptive_ ? std::clamp(first, pid_.min_step, pid_.max_step) : std::get<ode::ConstantStep>(control).step;
   before_rejections_ = length_;
 }
 
@@ -62,7 +63,7 @@ double StepControl::propose(double remaining, double time) const {
 bool StepControl::accepts(double error) const { return adaptive_ ? error <= 1.0 : std::isfinite(error); }
 
 bool StepControl::is_least(double length, double time) const {
-  return !adaptive_ || length <= std::max(pid_.min_step * (1.0 + 1e-9), rounding_of(time));
+  return !adaptive_ || length <= std::max(pid_.min_step * (1.0 + 1e-9), 2.0 * rounding_of(time));
 }
 
 double StepControl::factor() const {

@@ -14,7 +14,9 @@ class StepControl {
   StepControl(const ode::Control& control, int error_order, double first);
 
   /// Whether steps depend on errors.
-  static bool estimates_errors(const ode::Control& control) { return std::holds_alternative<ode::Pid>(control); }
+  static bool estimates_errors(const ode::Control& control) {
+    return std::holds_alternative<ode::Pid>(control);
+  }
 
   /// The length to try from this time, no longer than `remaining` to the next stop, which it hits if it comes
   /// near.

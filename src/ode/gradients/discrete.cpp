@@ -49,9 +49,10 @@ class Edges {
   void add(const Tape& tape, const variable_list& gradients, std::size_t first, variable_list& sums) const {
     for (std::size_t i = 0; i < tape.captured().size(); ++i) {
       const auto found = std::find(list_.begin() + 1, list_.end(), tape.captured()[i]);
-      TORCH_CHECK(found != list_.end(),
-                  "f: expected it to read the same tensors that require gradients in each step, but in a later "
-                  "one it reads others than where the solve starts; the gradient rule ode::Unrolled finds them");
+      TORCH_CHECK(
+          found != list_.end(),
+          "f: expected it to read the same tensors that require gradients in each step, but in a later "
+          "one it reads others than where the solve starts; the gradient rule ode::Unrolled finds them");
       const at::Tensor& gradient = gradients[first + i];
       if (!gradient.defined()) continue;
       at::Tensor& sum = sums[found - list_.begin()];
@@ -126,10 +127,11 @@ class SavedSolve : public stillpoint::detail::Saved {
     const at::Tensor now = value.dim() == then.dim() ? value : value.select(0, 0);
     if (at::equal(now, then)) return;
     const double difference = stillpoint::detail::disagreement(now, then);
-    TORCH_CHECK(difference == 0.0,
-                "f: expected the same slopes when the backward pass takes a step again, but the state after step ",
-                number, " differs by ", difference,
-                " from that in the forward pass: something that f reads has been edited since, or it is random");
+    TORCH_CHECK(
+        difference == 0.0,
+        "f: expected the same slopes when the backward pass takes a step again, but the state after step ",
+        number, " differs by ", difference,
+        " from that in the forward pass: something that f reads has been edited since, or it is random");
   }
 
   Frozen frozen_;

@@ -1,0 +1,24 @@
+#include "ode/candidates.h"
+
+namespace stillpoint::test {
+
+std::ostream& operator<<(std::ostream& out, const MethodCandidate& candidate) {
+  return out << candidate.name;
+}
+
+// A new method enters here, and nowhere else.
+std::vector<MethodCandidate> method_candidates() {
+  return {{"Euler", ode::Euler{}},
+          {"Midpoint", ode::Midpoint{}},
+          {"Heun", ode::Heun{}},
+          {"Ralston", ode::Ralston{}},
+          {"Bosh3", ode::Bosh3{}},
+          {"Rk4", ode::Rk4{}},
+          {"ThreeEighths", ode::ThreeEighths{}},
+          {"Dopri5", ode::Dopri5{}},
+          {"Tsit5", ode::Tsit5{}}};
+}
+
+OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-11, .absolute = 1e-13}}; }
+
+}  // namespace stillpoint::test

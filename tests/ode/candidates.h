@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "stillpoint/ode/odeint.h"
+#include "support/device.h"
+
+namespace stillpoint::test {
+
+/// A method under test.
+struct MethodCandidate {
+  std::string name;  ///< letters and digits
+  ode::Method method;
+};
+std::ostream& operator<<(std::ostream& out, const MethodCandidate& candidate);
+
+/// Every method of odeint.
+std::vector<MethodCandidate> method_candidates();
+
+/// As accurate as double allows with some room.
+OdeintOptions tight_odeint();
+
+}  // namespace stillpoint::test
