@@ -348,6 +348,7 @@ class Solve {
     found.mesh.taken = taken_;
     for (Clock& clock : clocks_) found.mesh.clocks.push_back(std::move(clock.steps));
     fill_states();
+    if (keep_states_) states_.push_back(y_);
     found.states = std::move(states_);
     found.values = values_;
     return found;

@@ -15,7 +15,7 @@ namespace stillpoint::detail {
 /// What a solve found.
 struct Integration {
   at::Tensor values;               ///< `[B, T, …]`; NaN where a sample did not come
-  std::vector<at::Tensor> states;  ///< where each step starts, if they were to be kept
+  std::vector<at::Tensor> states;  ///< where each step starts and the last one ends, if they were to be kept
   Mesh mesh;
   ode::Stats stats;
 };

@@ -192,7 +192,55 @@ TEST(OdeintGradient, NoticesThatFHasChanged) {
   const Tensor y0 = torch::ones({2, 1}, torch::dtype(torch::kDouble).requires_grad(true));
   const Tensor y = odeint(f, y0, {0, 1}).value;
   factor = 2 * factor;
+  expect_error([&] { y.sum().backward(); }, "f: expected the same value");
+}
+
+TEST(OdeintGradient, NoticesThatLaterSlopesHaveChanged) {
+  double bend = 1;
+  const auto f = [&bend](const Tensor& t, const Tensor& y) { return -y + bend * t; };
+  const Tensor y0 = torch::ones({2, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y = odeint(f, y0, {0, 1}).value;
+  bend = 2;
   expect_error([&] { y.sum().backward(); }, "f: expected the same slopes");
+}
+
+TEST(OdeintGradient, NoticesThatAParameterWasEdited) {
+  Tensor factor = leaf(1);
+  const auto f = [factor](const Tensor& y) { return -factor * y; };
+  const Tensor y = odeint(f, torch::ones({2, 1}, torch::kDouble), {0, 1}).value;
+  {
+    const torch::NoGradGuard no_grad;
+    factor.mul_(2);
+  }
+  expect_error([&] { y.sum().backward(); }, "edited in place");
+}
+
+// i y' = H y with H = [[d, o], [o, -d]] / 2: the transition probability in (d, o, t).
+TEST(OdeintGradient, OfComplexStates) {
+  const Tensor d = leaf(.7);
+  const Tensor o = leaf(1.9);
+  const Tensor t = leaf(3);
+  const auto f = [d, o](const Tensor& y) {
+    const Tensor first = y.select(1, 0);
+    const Tensor second = y.select(1, 1);
+    return at::mul(torch::stack({d * first + o * second, o * first - d * second}, 1),
+                   c10::complex<double>(0, -.5));
+  };
+  const Tensor y0 = torch::tensor({{1.0, 0.0}}, torch::kDouble).to(torch::kComplexDouble);
+  const Tensor times = torch::cat({torch::zeros({1}, torch::kDouble), t});
+  const Tensor y = odeint(f, y0, times, tight_odeint()).value.select(1, 1).select(1, 1);
+  const Tensor p = at::real(y * y.conj());
+  EXPECT_NEAR(number(p), .009548098272107232, 1e-10);
+  const auto g = gradients(p, {d, o, t});
+  const double first[] = {-.09783608883999207, -.2555044685198656, -.1846479174585797};
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(number(g[i]), first[i], 1e-9);
+  const double second[3][3] = {{.4064567390313766, 1.379618789668601, .9359864429507713},
+                               {1.379618789668601, 3.330671853494568, 2.346168401962611},
+                               {.9359864429507713, 2.346168401962611, 1.76585279708436}};
+  for (int i = 0; i < 3; ++i) {
+    const auto row = gradients(g[i], {d, o, t});
+    for (int j = 0; j < 3; ++j) EXPECT_NEAR(number(row[j]), second[i][j], 1e-7) << i << j;
+  }
 }
 
 }  // namespace

@@ -170,6 +170,26 @@ TEST(Odeint, GivesBackTheStartForOneTime) {
   EXPECT_NE(stats.brief().find("only one time"), std::string::npos);
 }
 
+TEST(Odeint, SolvesInFloatAndForNoSamples) {
+  const auto f = [](const Tensor& t, const Tensor& y) { return y * torch::cos(t); };
+  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+    const auto [y, stats] = odeint(f, torch::ones({3, 2}), {0, 2}, {.steps = steps});
+    EXPECT_EQ(y.scalar_type(), torch::kFloat);
+    EXPECT_NEAR(y[2][1][1].item<double>(), std::exp(std::sin(2.0)), 2e-3);
+    const auto none = odeint(f, torch::ones({0, 2}), {0, 1, 2}, {.steps = steps});
+    EXPECT_EQ(none.value.sizes(), at::IntArrayRef({0, 3, 2}));
+    EXPECT_TRUE(none.stats.finished());
+  }
+}
+
+// Float cannot reach this tolerance, so it must say so instead of going on for ever.
+TEST(Odeint, ReportsAToleranceBelowRounding) {
+  const auto [y, stats] =
+      odeint([](const Tensor& s) { return -s; }, torch::ones({1, 8}), {0, 1},
+             {.tolerance = {.relative = 1e-14, .absolute = 0}, .on_failure = OnFailure::Ignore});
+  EXPECT_NE(stats.status[0], ode::Status::Finished);
+}
+
 TEST(Odeint, RejectsMisuse) {
   const auto f = [](const Tensor& y) { return -y; };
   const Tensor y0 = column({1, 2});

@@ -20,10 +20,11 @@ namespace stillpoint::ode {
 struct Frozen {
   at::Tensor y0;                   ///< `[B, …]`, with its graph
   at::Tensor values;               ///< `[B, T, …]` as solved, a constant
-  std::vector<at::Tensor> states;  ///< where each step starts, constants
+  std::vector<at::Tensor> states;  ///< where each step starts, and where the last one ends: constants
   /// Records f once where the solve starts: what its graph leads to is what f captured.
   std::function<at::Tensor(const at::Tensor& y)> probe;
   at::Tensor times;  ///< of the outputs, with their graph
+  std::size_t steps() const { return states.size() - 1; }
   /// Takes the step of this number from y: the next state, then one state for each output inside the step.
   std::function<State(std::size_t step, const at::Tensor& y)> step;
   /// Of the gradient of the values, what belongs to each output inside a step.

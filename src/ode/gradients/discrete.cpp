@@ -74,6 +74,8 @@ class SavedSolve : public stillpoint::detail::Saved {
 
   variable_list differentiate(const std::shared_ptr<Node>& /*node*/, const at::Tensor& g) const override {
     const at::Tensor y0 = y0_.unpack();
+    // Whether f still captures what it did, unedited; the states tell whether it still computes the same.
+    evaluation_.expect_same(Tape(stillpoint::detail::evaluated_again(frozen_.probe), y0));
     return at::GradMode::is_enabled() ? differentiable(y0, g) : first_order(y0, g);
   }
 
@@ -82,7 +84,7 @@ class SavedSolve : public stillpoint::detail::Saved {
   variable_list first_order(const at::Tensor& y0, const at::Tensor& g) const {
     variable_list sums(edges_.list().size());
     at::Tensor adjoint = at::zeros_like(y0, at::MemoryFormat::Contiguous);
-    for (std::size_t number = frozen_.states.size(); number-- > 0;) {
+    for (std::size_t number = frozen_.steps(); number-- > 0;) {
       const Tape tape(step(number), frozen_.states[number]);
       expect_same(tape.value(), number);
       State incoming = frozen_.gradients(number, g);
@@ -100,7 +102,7 @@ class SavedSolve : public stillpoint::detail::Saved {
     const Map whole = [this](const at::Tensor& start) {
       at::Tensor y = start;
       State outputs{y};
-      for (std::size_t number = 0; number < frozen_.states.size(); ++number) {
+      for (std::size_t number = 0; number < frozen_.steps(); ++number) {
         const at::Tensor next = recompute(step(number), y);
         const bool alone = next.dim() == y.dim();
         y = alone ? next : next.select(0, 0);
@@ -122,7 +124,6 @@ class SavedSolve : public stillpoint::detail::Saved {
   }
 
   void expect_same(const at::Tensor& value, std::size_t number) const {
-    if (number + 1 == frozen_.states.size()) return;
     const at::Tensor& then = frozen_.states[number + 1];
     const at::Tensor now = value.dim() == then.dim() ? value : value.select(0, 0);
     if (at::equal(now, then)) return;
