@@ -1,5 +1,6 @@
 #include "stillpoint/ode/odeint.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 

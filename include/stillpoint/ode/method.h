@@ -19,8 +19,9 @@ concept ExplicitRungeKutta = std::copyable<M> && requires(const M& method) {
 /// Any method: `Tsit5{}`, `Dopri5{}`, …, or a type of your own.
 class Method {
  public:
-  template <ExplicitRungeKutta M>
-  Method(M method)  // NOLINT(google-explicit-constructor): options are written as the method's name
+  template <class M>
+  requires(!std::same_as<M, Method> && ExplicitRungeKutta<M>)
+      Method(M method)  // NOLINT(google-explicit-constructor): options are written as the method's name
       : name_(stillpoint::detail::type_name(typeid(M))) {
     const auto held = std::make_shared<const M>(std::move(method));
     tableau_ = std::shared_ptr<const Tableau>(held, &held->tableau());
