@@ -40,7 +40,7 @@ Limits resolved(const ode::Tolerance& tolerance, at::ScalarType dtype) {
 
 // One course of steps, of the batch or of one sample.
 struct Clock {
-  explicit Clock(StepControl chosen) : control(std::move(chosen)) {}
+  explicit Clock(const StepControl& chosen) : control(chosen) {}
 
   StepControl control;
   Place at = {};            // reached
