@@ -11,10 +11,10 @@
 
 namespace stillpoint::detail {
 
-FrozenSolve::FrozenSolve(ode::VectorField field, ode::Method method, Schedule schedule, Mesh mesh)
-    : field_(std::move(field)),
-      method_(std::move(method)),
+FrozenSolve::FrozenSolve(std::shared_ptr<const Problem> problem, Schedule schedule, Carry carry, Mesh mesh)
+    : problem_(std::move(problem)),
       schedule_(std::move(schedule)),
+      carry_(std::move(carry)),
       mesh_(std::move(mesh)) {
   for (const auto& clock : mesh_.clocks) steps_ = std::max(steps_, clock.size());
 }
@@ -49,35 +49,40 @@ std::vector<std::int64_t> FrozenSolve::columns(std::size_t number, std::size_t o
   return columns;
 }
 
-Span FrozenSolve::span_to(std::size_t number, const std::vector<Place>& ends) const {
-  Span span{.joint = mesh_.joint};
+Span FrozenSolve::span_to(std::size_t number, const std::vector<Place>& ends, const at::Tensor& shift) const {
   std::vector<Place> starts;
-  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) {
-    starts.push_back(place(n, number, /*end=*/false));
-    span.start.push_back(schedule_.time(n, starts.back()));
-    span.end.push_back(schedule_.time(n, ends[n]));
-  }
-  if (schedule_.differentiable()) {
-    span.start_at = schedule_.at_places(starts);
-    span.end_at = schedule_.at_places(ends);
-  }
-  return span;
+  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) starts.push_back(place(n, number, /*end=*/false));
+  if (schedule_.times().requires_grad() || carry_.has_events()) return {schedule_, starts, ends, shift};
+  return {schedule_, starts, ends};
 }
 
-Span FrozenSolve::span(std::size_t number) const {
+Span FrozenSolve::span(std::size_t number, const at::Tensor& shift) const {
   std::vector<Place> ends;
   for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) ends.push_back(place(n, number, /*end=*/true));
-  return span_to(number, ends);
+  return span_to(number, ends, shift);
 }
 
 // From the start of the step to the outputs in these columns; to its end for a clock without one.
-Span FrozenSolve::output_span(std::size_t number, const std::vector<std::int64_t>& columns) const {
+Span FrozenSolve::output_span(std::size_t number, const std::vector<std::int64_t>& columns,
+                              const at::Tensor& shift, const at::Tensor& event_shift) const {
   std::vector<Place> ends;
+  Mask events(columns.size());
+  std::vector<double> times(columns.size(), 0.0);
   for (std::size_t n = 0; n < columns.size(); ++n) {
-    ends.push_back(columns[n] < 0 ? place(n, number, /*end=*/true)
-                                  : Place{.from = columns[n], .to = columns[n], .fraction = 1.0});
+    events[n] = is_event(columns[n]);
+    if (events[n]) times[n] = at(n, number)->event->time;
+    ends.push_back(columns[n] < 0 || events[n]
+                       ? place(n, number, /*end=*/true)
+                       : Place{.from = columns[n], .to = columns[n], .fraction = 1.0});
   }
-  return span_to(number, ends);
+  Span span = span_to(number, ends, shift);
+  if (!events.any()) return span;
+  for (std::size_t n = 0; n < columns.size(); ++n) {
+    if (events[n]) span.end[n] = times[n];
+  }
+  const at::Tensor found = at::tensor(times, at::kDouble).to(span.end_at.device()) + event_shift;
+  span.end_at = at::where(to_mask(events, found), found, span.end_at);
+  return span;
 }
 
 Mask FrozenSolve::active(std::size_t number) const {
@@ -95,35 +100,112 @@ bool FrozenSolve::ends_at(std::size_t number, const std::vector<std::int64_t>& c
   return true;
 }
 
-at::Tensor FrozenSolve::probe(const at::Tensor& y) const {
-  const Slope f(field_);
-  std::vector<double> start;
-  for (std::size_t n = 0; n < schedule_.clocks(); ++n) start.push_back(schedule_.time(n, 0));
-  return f(as_time(start, mesh_.joint, y), y);
+// The number of each sample's event in this step, one after the last if it has none; empty if no sample has.
+std::vector<std::size_t> FrozenSolve::events_in(std::size_t number) const {
+  std::vector<std::size_t> events;
+  bool any = false;
+  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) {
+    const MeshStep* step = at(n, number);
+    const bool has = step != nullptr && step->event;
+    events.push_back(has ? step->event->event : problem_->events.size());
+    any |= has;
+  }
+  return any ? events : std::vector<std::size_t>{};
 }
 
-State FrozenSolve::step(std::size_t number, const at::Tensor& y) const {
-  const Slope f(field_);
-  const ode::Tableau& tableau = method_.tableau();
+at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
+  const at::Tensor y = carry_.state(carry);
+  const Slope f(problem_->field);
+  std::vector<double> start;
+  for (std::size_t n = 0; n < schedule_.clocks(); ++n) start.push_back(schedule_.time(n, 0));
+  const at::Tensor t = as_time(start, mesh_.joint, y);
+  const at::Tensor slope = f(t, y);
+  if (!problem_->jump && problem_->events.empty()) return slope;
+  const auto flat = [](const at::Tensor& part) { return part.reshape({part.size(0), -1}); };
+  State all{flat(slope)};
+  if (problem_->jump) all.push_back(flat(problem_->jump(t, y)));
+  for (const FlatEvent& event : problem_->events) {
+    all.push_back(flat(event.when(t, y)).to(slope.scalar_type()));
+    if (event.then) all.push_back(flat(event.then(t, y)));
+  }
+  return at::cat(all, 1);
+}
+
+// The state after the jumps that are where this step starts.
+at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y) const {
+  if (!problem_->jump) return y;
+  std::vector<Place> starts;
+  Mask jumps(mesh_.taken.size());
+  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) starts.push_back(place(n, number, /*end=*/false));
+  for (std::size_t b = 0; b < jumps.size(); ++b) {
+    const std::size_t n = mesh_.clock_of(b);
+    jumps[b] = at(n, number) != nullptr && number < mesh_.taken[b] && starts[n].fraction == 0.0 &&
+               starts[n].from >= 0 && schedule_.is_jump(starts[n].from);
+  }
+  if (!jumps.any()) return y;
+  return select_rows(jumps, problem_->jump(against(schedule_.at_places(starts, {}), y), y), y);
+}
+
+// The state after these events, which are at the end of `output`.
+at::Tensor FrozenSolve::happen(const std::vector<std::size_t>& events, const Span& output,
+                               const at::Tensor& y) const {
+  at::Tensor after = y;
+  for (std::size_t e = 0; e < problem_->events.size(); ++e) {
+    Mask own(events.size());
+    for (std::size_t b = 0; b < own.size(); ++b) own[b] = events[b] == e;
+    const StateMap& then = problem_->events[e].then;
+    if (then && own.any()) after = select_rows(own, then(against(output.end_at, y), y), after);
+  }
+  return after;
+}
+
+State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
+  const at::Tensor before = carry_.state(carry);
+  const at::Tensor shift = carry_.shift(carry);
+  const at::Tensor y = jump(number, before);
+  const Slope f(problem_->field);
+  const ode::Tableau& tableau = problem_->method.tableau();
   std::vector<std::vector<std::int64_t>> wanted;
   bool dense = false;
   for (std::size_t i = 0; i < outputs_in(number); ++i) {
     wanted.push_back(columns(number, i));
     dense |= !ends_at(number, wanted.back());
   }
-  const Span whole = span(number);
+  const Span whole = span(number, shift);
   const Stages stages = take_step(tableau, f, whole, y, {}, /*all=*/dense && !tableau.interpolant.empty());
+  const std::vector<std::size_t> events = events_in(number);
+  const at::Tensor moved = events.empty() ? at::Tensor() : event_shift(events, number, whole, y, stages);
+
   const Mask moves = active(number);
-  const auto held = [&](const at::Tensor& to) {
-    return moves.all() ? to : at::where(to_mask(moves, y), to, y);
+  const auto held = [&](const at::Tensor& to, const at::Tensor& else_) {
+    return moves.all() ? to : at::where(to_mask(moves, else_), to, else_);
   };
-  State state{held(stages.next)};
+  at::Tensor next = stages.next;
+  State outputs;
   for (const auto& columns : wanted) {
-    state.push_back(ends_at(number, columns)
-                        ? state[0]
-                        : held(state_inside(tableau, f, whole, output_span(number, columns), y, stages)));
+    if (ends_at(number, columns)) {
+      outputs.push_back(carry_.pack(held(stages.next, before)));
+      continue;
+    }
+    const Span output = output_span(number, columns, shift, moved);
+    const at::Tensor there = state_inside(tableau, f, whole, output, y, stages);
+    Mask event(columns.size());
+    for (std::size_t n = 0; n < columns.size(); ++n) event[n] = is_event(columns[n]);
+    if (!event.any()) {
+      outputs.push_back(carry_.pack(held(there, before)));
+      continue;
+    }
+    outputs.push_back(carry_.pack(held(there, before), at::where(to_mask(event, moved), moved, 0.0)));
+    next = at::where(to_mask(event, next), happen(events, output, there), next);
   }
-  return state;
+  at::Tensor later = shift;
+  if (!events.empty()) {
+    Mask hit(events.size());
+    for (std::size_t b = 0; b < hit.size(); ++b) hit[b] = events[b] < problem_->events.size();
+    later = at::where(to_mask(hit, shift), moved, shift);
+  }
+  outputs.insert(outputs.begin(), carry_.pack(held(next, before), later));
+  return outputs;
 }
 
 State FrozenSolve::gradients(std::size_t number, const at::Tensor& gradient) const {
@@ -152,27 +234,27 @@ State FrozenSolve::gradients(std::size_t number, const at::Tensor& gradient) con
 at::Tensor FrozenSolve::collect(const State& outputs) const {
   const std::size_t batch = mesh_.taken.size();
   const std::int64_t missing = static_cast<std::int64_t>(outputs.size());
-  std::vector<std::int64_t> from(batch * schedule_.outputs(), missing);
+  std::vector<std::int64_t> from(batch * mesh_.columns, missing);
   bool in_order = true;
   for (std::size_t b = 0; b < batch; ++b) {
     const std::size_t clock = mesh_.clock_of(b);
-    from[b * schedule_.outputs()] = 0;
+    from[b * mesh_.columns] = 0;
     std::int64_t next = 1;
     for (std::size_t number = 0; number < steps_; ++number) {
       const MeshStep* step = at(clock, number);
       const bool takes = step != nullptr && number < mesh_.taken[b];
       for (std::size_t i = 0; takes && i < step->outputs.size(); ++i) {
-        from[b * schedule_.outputs() + step->outputs[i]] = next + static_cast<std::int64_t>(i);
+        from[b * mesh_.columns + step->outputs[i]] = next + static_cast<std::int64_t>(i);
       }
       next += static_cast<std::int64_t>(outputs_in(number));
     }
-    for (std::int64_t k = 0; k < schedule_.outputs(); ++k) in_order &= from[b * schedule_.outputs() + k] == k;
+    for (std::int64_t k = 0; k < mesh_.columns; ++k) in_order &= from[b * mesh_.columns + k] == k;
   }
   if (in_order) return at::stack(outputs, 1);
   State all = outputs;
   all.push_back(at::full_like(outputs[0], std::numeric_limits<double>::quiet_NaN()).detach());
   const at::Tensor index = at::tensor(from, at::kLong)
-                               .view({static_cast<std::int64_t>(batch), schedule_.outputs()})
+                               .view({static_cast<std::int64_t>(batch), mesh_.columns})
                                .to(outputs[0].device());
   const at::Tensor rows = at::arange(static_cast<std::int64_t>(batch), index.options()).unsqueeze(1);
   return at::index(at::stack(all, 0), {index, rows});

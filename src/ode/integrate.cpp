@@ -12,10 +12,15 @@
 #include "core/rows/rows.h"
 #include "ode/control/first_step.h"
 #include "ode/control/step_control.h"
+#include "ode/event_watch.h"
+#include "ode/recording.h"
 #include "ode/runge_kutta.h"
 
 namespace stillpoint::detail {
 namespace {
+
+// Nothing is found more exactly than this fraction of a step.
+constexpr double kLeastFraction = 1e-15;
 
 using Seconds = std::chrono::duration<double>;
 
@@ -43,36 +48,34 @@ struct Clock {
   explicit Clock(const StepControl& chosen) : control(chosen) {}
 
   StepControl control;
-  Place at = {};            // reached
-  Place aim = {};           // end of the step that is tried
-  double time = 0.0;        // reached
-  std::int64_t output = 1;  // the next one
+  Place at = {};      // reached
+  Place aim = {};     // end of the step that is tried
+  double time = 0.0;  // reached
   std::int64_t accepted = 0;
   std::int64_t rejected = 0;
   bool running = true;
-  std::vector<MeshStep> steps = {};
 };
 
 class Solve {
  public:
-  Solve(const Slope& f, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
-        bool joint, bool keep_states)
-      : f_(f),
+  Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
+        bool keep_states)
+      : problem_(problem),
+        f_(problem.field),
         schedule_(schedule),
         options_(options),
-        tableau_(options.method.tableau()),
+        tableau_(problem.method.tableau()),
         limits_(resolved(options.tolerance, y0.scalar_type())),
-        joint_(joint),
-        keep_states_(keep_states),
+        joint_(!schedule.per_sample()),
         y_(y0),
+        from_(y0),
         alive_(y0.size(0), true),
         status_(y0.size(0), ode::Status::Finished),
-        taken_(y0.size(0), 0) {
-    std::vector<std::int64_t> shape = y0.sizes().vec();
-    shape.insert(shape.begin() + 1, schedule.outputs());
-    values_ = at::full(shape, std::numeric_limits<double>::quiet_NaN(), y0.options());
-    values_.select(1, 0).copy_(y0);
-  }
+        taken_(y0.size(0), 0),
+        recording_(schedule, y0, joint_, keep_states),
+        watch_(problem.events, y0.size(0)),
+        occurred_(problem.events.size(), std::vector<std::int64_t>(y0.size(0), 0)),
+        which_(y0.size(0)) {}
 
   Integration run() {
     const auto begin = std::chrono::steady_clock::now();
@@ -101,10 +104,11 @@ class Solve {
     if (schedule_.outputs() > 1 && StepControl::estimates_errors(options_.control)) first = first_lengths();
     for (std::size_t n = 0; n < count; ++n) {
       clocks_.emplace_back(StepControl(options_.control, tableau_.embedded_order, first[n]));
-      clocks_[n].at = {.from = 0, .to = schedule_.next_stop(0), .fraction = 0.0};
+      clocks_[n].at = {.from = 0, .to = std::max<std::int64_t>(schedule_.next_stop(n, 0), 0)};
       clocks_[n].time = schedule_.time(n, 0);
       clocks_[n].running = schedule_.outputs() > 1 && y_.size(0) > 0;
     }
+    watch(Mask(y_.size(0), true));
   }
 
   std::vector<double> first_lengths() {
@@ -122,40 +126,53 @@ class Solve {
                        limits_.relative);
   }
 
+  // Events are looked for from here on.
+  void watch(const Mask& samples) {
+    if (watch_.empty() || !samples.any()) return;
+    watch_.begin(samples, {as_time(clock_times(), joint_, from_), from_});
+  }
+
   // Chooses where the step ends; a clock that has stopped stands still.
   void aim() {
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       Clock& clock = clocks_[n];
       clock.aim = clock.at;
       if (!clock.running) continue;
-      const double from = schedule_.time(n, clock.at.from);
-      const double way = std::abs(schedule_.time(n, clock.at.to) - from);
-      const double remaining = std::abs(schedule_.time(n, clock.at.to) - clock.time);
+      Place begin = clock.at;
+      begin.fraction = 0.0;
+      const double to = schedule_.time(n, clock.at.to);
+      const double way = std::abs(to - schedule_.time(n, begin));
+      const double remaining = std::abs(to - clock.time);
       const double length = clock.control.propose(remaining, clock.time);
       clock.aim.fraction = length >= remaining ? 1.0 : clock.at.fraction + length / way;
     }
   }
 
   Span span() const {
-    Span span{.joint = joint_};
-    for (std::size_t n = 0; n < clocks_.size(); ++n) {
-      span.start.push_back(clocks_[n].time);
-      span.end.push_back(schedule_.time(n, clocks_[n].aim));
+    std::vector<Place> starts;
+    std::vector<Place> ends;
+    for (const Clock& clock : clocks_) {
+      starts.push_back(clock.at);
+      ends.push_back(clock.aim);
     }
-    return span;
+    return {schedule_, starts, ends};
   }
 
   void attempt() {
     ++tries_;
     const Span span = this->span();
-    const Stages stages = take_step(tableau_, f_, span, y_, slope_, /*all=*/true);
+    const Stages stages = take_step(tableau_, f_, span, from_, slope_, /*all=*/true);
     const std::vector<double> errors =
-        step_errors(tableau_, span, y_, stages, limits_.absolute, limits_.relative);
+        step_errors(tableau_, span, from_, stages, limits_.absolute, limits_.relative);
     Mask accepted(clocks_.size());
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (clocks_[n].running) accepted[n] = judge(n, span, errors);
     }
-    move(span, stages, accepted);
+    if (accepted.any()) {
+      move(span, stages, accepted);
+    } else {
+      slope_ = stages.slopes[0];
+    }
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (clocks_[n].running && clocks_[n].accepted + clocks_[n].rejected >= options_.max_steps)
         stop(n, ode::Status::StepLimit);
@@ -199,7 +216,7 @@ class Solve {
     alive_[sample] = 0;
     status_[sample] = why;
     Clock& clock = clocks_[clock_of(sample)];
-    taken_[sample] = clock.steps.size();
+    taken_[sample] = recording_.steps(clock_of(sample));
     failed_at_.emplace_back(sample, clock.time);
     if (!joint_ || !alive_.any()) clock.running = false;
   }
@@ -223,83 +240,152 @@ class Solve {
   }
 
   void move(const Span& span, const Stages& stages, const Mask& accepted) {
-    const bool shares_last = tableau_.first_same_as_last();
-    if (!accepted.any()) {
-      slope_ = stages.slopes[0];
-      return;
-    }
     const Mask moving = this->moving(accepted);
-    const at::Tensor next = moving.all() ? stages.next : select_rows(moving, stages.next, y_);
-    keep(moving, accepted);
-    write_outputs(span, stages, moving, accepted, next);
+    const std::vector<std::optional<EventHit>> hits = look(span, stages, moving);
+    for (std::size_t n = 0; n < clocks_.size(); ++n) {
+      if (!accepted[n]) continue;
+      recording_.add(
+          n, {.start = clocks_[n].at, .end = clocks_[n].aim, .event = hits.empty() ? std::nullopt : hits[n]});
+    }
+    recording_.remember(moving, y_);
+    write_outputs(span, stages, moving, accepted);
+    at::Tensor next = moving.all() ? stages.next : select_rows(moving, stages.next, y_);
+    const Mask hit = marked(hits);
+    if (hit.any()) next = select_rows(hit, happen(span, stages, hits, hit), next);
+    keep_slope(stages, moving);
     y_ = next;
-    if (!shares_last) {
+    Mask jumped(clocks_.size());
+    for (std::size_t n = 0; n < clocks_.size(); ++n) {
+      if (accepted[n]) jumped[n] = advance(n, hits.empty() ? std::nullopt : hits[n]);
+    }
+    arrive(hit, this->moving(jumped));
+  }
+
+  // The slope where the next step starts, if it is known.
+  void keep_slope(const Stages& stages, const Mask& moving) {
+    if (!tableau_.first_same_as_last()) {
       slope_ = at::Tensor();
     } else {
       slope_ =
           moving.all() ? stages.slopes.back() : select_rows(moving, stages.slopes.back(), stages.slopes[0]);
     }
-    for (std::size_t n = 0; n < clocks_.size(); ++n) {
-      if (accepted[n]) advance(n);
-    }
   }
 
-  void advance(std::size_t n) {
+  // Where events or jumps have changed the state or f, the next step starts from what they left.
+  void arrive(const Mask& hit, const Mask& jumped) {
+    from_ = y_;
+    Mask at_jump(alive_.size());
+    for (std::size_t b = 0; b < at_jump.size(); ++b) at_jump[b] = starts_at_jump(clocks_[clock_of(b)]);
+    if (problem_.jump && at_jump.any()) {
+      from_ = select_rows(at_jump, problem_.jump(as_time(clock_times(), joint_, y_), y_), y_);
+    }
+    Mask anew(alive_.size());
+    for (std::size_t b = 0; b < anew.size(); ++b) anew[b] = (hit.size() > 0 && hit[b]) | jumped[b];
+    if (!anew.any()) return;
+    slope_ = at::Tensor();
+    watch(anew);
+  }
+
+  bool starts_at_jump(const Clock& clock) const {
+    return clock.running && clock.at.fraction == 0.0 && clock.at.from >= 0 &&
+           schedule_.is_jump(clock.at.from);
+  }
+
+  // Moves a clock to the end of its step; whether a jump is there.
+  bool advance(std::size_t n, const std::optional<EventHit>& hit) {
     Clock& clock = clocks_[n];
     ++clock.accepted;
+    if (hit) {
+      clock.time = hit->time;
+      clock.at = {.from = Place::kEvent, .to = clock.aim.to, .fraction = 0.0, .event = hit->time};
+      return false;
+    }
     clock.time = schedule_.time(n, clock.aim);
     clock.at = clock.aim;
-    if (clock.at.fraction < 1.0) return;
-    if (clock.at.to + 1 == schedule_.outputs()) {
+    if (clock.at.fraction < 1.0) return false;
+    const std::int64_t next = schedule_.next_stop(n, clock.at.to);
+    if (next < 0) {
       clock.running = false;
-      return;
+      return false;
     }
-    clock.at = {.from = clock.at.to, .to = schedule_.next_stop(clock.at.to), .fraction = 0.0};
+    clock.at = {.from = clock.at.to, .to = next, .fraction = 0.0};
+    return schedule_.is_jump(clock.at.from);
   }
 
-  // Adds the steps to the mesh and remembers where they start.
-  void keep(const Mask& moving, const Mask& accepted) {
+  // The events in the steps of these samples; empty if none is to be looked for.
+  std::vector<std::optional<EventHit>> look(const Span& span, const Stages& stages, const Mask& moving) {
+    if (watch_.empty()) return {};
+    std::vector<double> resolution;
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
-      if (!accepted[n]) continue;
-      Clock& clock = clocks_[n];
-      clock.steps.push_back({.start = clock.at, .end = clock.aim});
-      MeshStep& step = clock.steps.back();
-      const double end = schedule_.time(n, clock.aim);
-      const double sign = schedule_.direction(n);
-      const bool last = clock.aim.fraction == 1.0 && clock.aim.to + 1 == schedule_.outputs();
-      while (clock.output < schedule_.outputs() &&
-             (last || sign * schedule_.time(n, clock.output) <= sign * end)) {
-        step.outputs.push_back(clock.output++);
-      }
+      const double length = std::abs(span.end[n] - span.start[n]);
+      const double time = std::max(std::abs(span.end[n]), std::abs(span.start[n]));
+      const double least = 2.0 * std::numeric_limits<double>::epsilon() * time / length;
+      resolution.push_back(std::isfinite(least) ? std::clamp(least, kLeastFraction, 1.0) : 1.0);
     }
-    if (!keep_states_) return;
-    if (joint_) {
-      states_.push_back(y_);
-      return;
+    const auto inside = [&](const std::vector<double>& fractions) {
+      Span output = span;
+      for (std::size_t n = 0; n < fractions.size(); ++n) output.end[n] = within(span, n, fractions[n]);
+      return EventWatch::Moment{as_time(output.end, joint_, y_),
+                                state_inside(tableau_, f_, span, output, from_, stages)};
+    };
+    const std::vector<std::optional<Crossed>> crossed = watch_.look(moving, inside, resolution);
+    std::vector<std::optional<EventHit>> hits(crossed.size());
+    for (std::size_t b = 0; b < hits.size(); ++b) {
+      if (crossed[b]) hits[b] = EventHit{crossed[b]->event, within(span, b, crossed[b]->fraction)};
     }
-    for (std::size_t b = 0; b < moving.size(); ++b) {
-      if (!moving[b]) continue;
-      const std::size_t number = clocks_[b].steps.size() - 1;
-      if (number == states_.size()) states_.push_back(at::empty_like(y_));
-      states_[number]
-          .select(0, static_cast<std::int64_t>(b))
-          .copy_(y_.select(0, static_cast<std::int64_t>(b)));
-    }
+    return hits;
   }
 
-  void write_outputs(const Span& span, const Stages& stages, const Mask& moving, const Mask& accepted,
-                     const at::Tensor& next) {
+  static double within(const Span& span, std::size_t n, double fraction) {
+    return fraction == 1.0 ? span.end[n] : span.start[n] + fraction * (span.end[n] - span.start[n]);
+  }
+
+  static Mask marked(const std::vector<std::optional<EventHit>>& hits) {
+    Mask mask(hits.size());
+    for (std::size_t b = 0; b < hits.size(); ++b) mask[b] = hits[b].has_value();
+    return mask;
+  }
+
+  // The states after the events that these samples come to.
+  at::Tensor happen(const Span& span, const Stages& stages, const std::vector<std::optional<EventHit>>& hits,
+                    const Mask& hit) {
+    Span output = span;
+    for (std::size_t b = 0; b < hits.size(); ++b) {
+      if (hits[b]) output.end[b] = hits[b]->time;
+    }
+    at::Tensor y = state_inside(tableau_, f_, span, output, from_, stages);
+    recording_.write_event(hit, output.end, y);
+    const at::Tensor t = as_time(output.end, joint_, y);
+    at::Tensor after = y;
+    for (std::size_t e = 0; e < problem_.events.size(); ++e) {
+      Mask own(hits.size());
+      for (std::size_t b = 0; b < hits.size(); ++b) {
+        own[b] = hits[b] && hits[b]->event == e;
+        if (!own[b]) continue;
+        which_[b].push_back(static_cast<std::int64_t>(e));
+        if (++occurred_[e][b] != problem_.events[e].terminal) continue;
+        status_[b] = ode::Status::Event;
+        clocks_[b].running = false;
+      }
+      const StateMap& then = problem_.events[e].then;
+      if (then && own.any()) after = select_rows(own, then(t, y), after);
+    }
+    return after;
+  }
+
+  void write_outputs(const Span& span, const Stages& stages, const Mask& moving, const Mask& accepted) {
     for (std::size_t i = 0;; ++i) {
       std::vector<std::int64_t> columns(clocks_.size(), -1);
       bool at_end = true;
       for (std::size_t n = 0; n < clocks_.size(); ++n) {
-        if (!accepted[n] || i >= clocks_[n].steps.back().outputs.size()) continue;
-        columns[n] = clocks_[n].steps.back().outputs[i];
-        const Place& end = clocks_[n].steps.back().end;
+        if (!accepted[n] || i >= recording_.latest(n).outputs.size()) continue;
+        if (recording_.latest(n).outputs[i] >= schedule_.outputs()) continue;
+        columns[n] = recording_.latest(n).outputs[i];
+        const Place& end = recording_.latest(n).end;
         at_end &= end.fraction == 1.0 && end.to == columns[n];
       }
       if (std::all_of(columns.begin(), columns.end(), [](std::int64_t k) { return k < 0; })) return;
-      write(columns, at_end ? next : inside(span, stages, columns), moving);
+      recording_.write(columns, at_end ? stages.next : inside(span, stages, columns), moving);
     }
   }
 
@@ -308,20 +394,13 @@ class Solve {
     for (std::size_t n = 0; n < columns.size(); ++n) {
       if (columns[n] >= 0) output.end[n] = schedule_.time(n, columns[n]);
     }
-    return state_inside(tableau_, f_, span, output, y_, stages);
+    return state_inside(tableau_, f_, span, output, from_, stages);
   }
 
-  void write(const std::vector<std::int64_t>& columns, const at::Tensor& state, const Mask& moving) {
-    if (joint_ && moving.all()) {
-      values_.select(1, columns[0]).copy_(state);
-      return;
-    }
-    for (std::size_t b = 0; b < moving.size(); ++b) {
-      const std::int64_t column = columns[clock_of(b)];
-      if (!moving[b] || column < 0) continue;
-      const auto row = static_cast<std::int64_t>(b);
-      values_.select(0, row).select(0, column).copy_(state.select(0, row));
-    }
+  std::vector<double> clock_times() const {
+    std::vector<double> times;
+    for (const Clock& clock : clocks_) times.push_back(clock.time);
+    return times;
   }
 
   std::vector<double> sample_times() const {
@@ -339,56 +418,47 @@ class Solve {
     stats.time = sample_times();
     stats.evaluations = f_.evaluations();
     for (std::size_t b = 0; b < alive_.size(); ++b) {
-      const Clock& clock = clocks_[clock_of(b)];
-      if (alive_[b]) taken_[b] = clock.steps.size();
+      const std::size_t clock = clock_of(b);
+      if (alive_[b]) taken_[b] = recording_.steps(clock);
       stats.accepted.push_back(static_cast<std::int64_t>(taken_[b]));
-      stats.rejected.push_back(clock.rejected);
+      stats.rejected.push_back(clocks_[clock].rejected);
     }
-    found.mesh.joint = joint_;
-    found.mesh.taken = taken_;
-    for (Clock& clock : clocks_) found.mesh.clocks.push_back(std::move(clock.steps));
-    fill_states();
-    if (keep_states_) states_.push_back(y_);
-    found.states = std::move(states_);
-    found.values = values_;
+    found.values = recording_.values();
+    found.event_times = recording_.event_times();
+    found.which = std::move(which_);
+    found.states = recording_.states(taken_, y_);
+    found.mesh = recording_.mesh(taken_);
     return found;
   }
 
-  // A sample that has taken all its steps stands still where the last one led.
-  void fill_states() {
-    for (std::size_t number = 0; !joint_ && number < states_.size(); ++number) {
-      for (std::size_t b = 0; b < taken_.size(); ++b) {
-        const auto row = static_cast<std::int64_t>(b);
-        if (number >= taken_[b]) states_[number].select(0, row).copy_(y_.select(0, row));
-      }
-    }
-  }
-
-  const Slope& f_;
+  const Problem& problem_;
+  Slope f_;
   const Schedule& schedule_;
   const OdeintOptions& options_;
   const ode::Tableau& tableau_;
   Limits limits_;
   bool joint_;
-  bool keep_states_;
-  at::Tensor y_;
-  at::Tensor slope_;  // at y_, if it is known
-  at::Tensor values_;
+  at::Tensor y_;      // reached
+  at::Tensor from_;   // the same after the jump that is there
+  at::Tensor slope_;  // at from_, if it is known
   std::vector<Clock> clocks_;
   Mask alive_;
   std::vector<ode::Status> status_;
   std::vector<std::size_t> taken_;
   std::vector<std::pair<std::size_t, double>> failed_at_;
-  std::vector<at::Tensor> states_;
+  Recording recording_;
+  EventWatch watch_;
+  std::vector<std::vector<std::int64_t>> occurred_;  // how often, by event and sample
+  std::vector<std::vector<std::int64_t>> which_;
   std::int64_t tries_ = 0;
 };
 
 }  // namespace
 
-Integration integrate(const Slope& f, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, bool joint, bool keep_states) {
+Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
+                      const OdeintOptions& options, bool keep_states) {
   const at::NoGradGuard no_grad;
-  return Solve(f, y0.detach(), schedule, options, joint, keep_states).run();
+  return Solve(problem, y0.detach(), schedule, options, keep_states).run();
 }
 
 }  // namespace stillpoint::detail

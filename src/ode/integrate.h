@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "ode/mesh.h"
+#include "ode/problem.h"
 #include "ode/schedule.h"
-#include "ode/slope.h"
 #include "stillpoint/ode/options.h"
 #include "stillpoint/ode/solution.h"
 
@@ -14,14 +14,16 @@ namespace stillpoint::detail {
 
 /// What a solve found.
 struct Integration {
-  at::Tensor values;               ///< `[B, T, …]`; NaN where a sample did not come
+  at::Tensor values;  ///< `[B, T + E, …]`, outputs and events; NaN where a sample did not come
+  std::vector<std::vector<double>> event_times;       ///< of each sample
+  std::vector<std::vector<std::int64_t>> which = {};  ///< events of each sample
   std::vector<at::Tensor> states;  ///< where each step starts and the last one ends, if they were to be kept
   Mesh mesh;
   ode::Stats stats;
 };
 
-/// Solves dy/dt = f(t, y) from y0, contiguous, with gradients off.
-Integration integrate(const Slope& f, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, bool joint, bool keep_states);
+/// Solves the problem from y0, contiguous, with gradients off.
+Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
+                      const OdeintOptions& options, bool keep_states);
 
 }  // namespace stillpoint::detail

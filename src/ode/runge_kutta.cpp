@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/rows/rows.h"
@@ -13,26 +14,32 @@ namespace {
 
 at::ScalarType time_type(const at::Tensor& y) { return c10::toRealValueType(y.scalar_type()); }
 
-// In double, `[]` or `[B]`, as it broadcasts against y in y's real dtype.
-at::Tensor against(const at::Tensor& times, const at::Tensor& y) {
-  return (times.dim() == 0 ? times : as_column(times, y)).to(time_type(y));
-}
-
 double between(double start, double end, double c) {
   if (c == 0.0) return start;
   if (c == 1.0) return end;
   return start + c * (end - start);
 }
 
+at::Tensor recorded_time(const Span& span, double c, const at::Tensor& y) {
+  if (c == 0.0) return against(span.start_at, y);
+  if (c == 1.0) return against(span.end_at, y);
+  return against(span.start_at + c * (span.end_at - span.start_at), y);
+}
+
 at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
-  if (span.start_at.defined()) {
-    if (c == 0.0) return against(span.start_at, y);
-    if (c == 1.0) return against(span.end_at, y);
-    return against(span.start_at + c * (span.end_at - span.start_at), y);
-  }
+  const bool recorded = span.start_at.defined();
+  if (recorded && span.told_start.empty()) return recorded_time(span, c, y);
   std::vector<double> times(span.start.size());
-  for (std::size_t n = 0; n < times.size(); ++n) times[n] = between(span.start[n], span.end[n], c);
-  return as_time(times, span.joint, y);
+  for (std::size_t n = 0; n < times.size(); ++n) {
+    times[n] = between(span.start[n], span.end[n], c);
+    if (span.told_start.empty()) continue;
+    const auto [least, most] = std::minmax(span.told_start[n], span.told_end[n]);
+    times[n] = std::clamp(times[n], least, most);
+  }
+  const at::Tensor told = as_time(times, span.joint, y);
+  if (!recorded) return told;
+  const at::Tensor time = recorded_time(span, c, y);
+  return time + (told - time.detach());
 }
 
 // The terms whose weight is not zero for all clocks, and their weights times the length of the step.
@@ -137,6 +144,10 @@ struct DenseOutput {
 };
 
 }  // namespace
+
+at::Tensor against(const at::Tensor& times, const at::Tensor& y) {
+  return (times.dim() == 0 ? times : as_column(times, y)).to(time_type(y));
+}
 
 at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tensor& y) {
   if (joint) {

@@ -5,19 +5,10 @@
 #include <vector>
 
 #include "ode/slope.h"
+#include "ode/span.h"
 #include "stillpoint/ode/tableau.h"
 
 namespace stillpoint::detail {
-
-/// The ends of a step: one number for the batch (joint), or one a sample. Where derivatives in times are
-/// wanted, the same as tensors in double with their graph, `[]` or `[B]`; else those are undefined.
-struct Span {
-  bool joint = true;
-  std::vector<double> start = {};
-  std::vector<double> end = {};
-  at::Tensor start_at = {};
-  at::Tensor end_at = {};
-};
 
 /// The stages of a step, and where it leads.
 struct Stages {
@@ -38,6 +29,9 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
 /// For each sample, its error in units of the tolerance.
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,
                                 const Stages& stages, double absolute, double relative);
+
+/// Times in double, `[]` or `[B]`, as they broadcast against y, in its real dtype.
+at::Tensor against(const at::Tensor& times, const at::Tensor& y);
 
 /// Times as f gets them for a state like y: without dimensions for one that is joint, else `[B, 1, …]`.
 at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tensor& y);

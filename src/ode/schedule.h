@@ -7,44 +7,60 @@
 
 namespace stillpoint::detail {
 
-/// Where a time lies: a fraction of the way between two outputs that steps end at. The fraction is what a
-/// frozen solve keeps, so that the time follows those outputs.
+/// Where a time lies: a fraction of the way between two hard times, which are outputs that steps end at,
+/// jumps, and events. The fraction is what a frozen solve keeps, so that the time follows those.
 struct Place {
-  std::int64_t from = 0;  ///< column of the times
+  static constexpr std::int64_t kEvent = -1;
+
+  std::int64_t from = 0;  ///< column of the hard times; or kEvent
   std::int64_t to = 0;
   double fraction = 0.0;
+  double event = 0.0;  ///< for kEvent: the time of the latest event, as it was found
 };
 
-/// The times of a solve: one row for all samples, or one for each.
+/// The hard times of a solve: one row for all samples, or one for each. The columns are those of the outputs,
+/// then the jumps.
 class Schedule {
  public:
-  /// `times` is `[T]`, or `[B, T]` where each sample has its own clock.
-  Schedule(const at::Tensor& times, std::int64_t batch, bool per_sample, bool stop_at_outputs,
-           const at::TensorOptions& state);
+  /// `times` is `[T]`, or `[B, T]` where each sample has its own clock; `jumps` likewise, or undefined.
+  Schedule(const at::Tensor& times, const at::Tensor& jumps, std::int64_t batch, bool per_sample,
+           bool stop_at_outputs, const at::TensorOptions& state);
 
+  bool per_sample() const { return per_sample_; }
   std::size_t clocks() const { return rows_.size(); }
   std::int64_t outputs() const { return outputs_; }
+  bool has_jumps() const { return times_.size(-1) > outputs_; }
+  bool is_jump(std::int64_t column) const { return column >= outputs_; }
   double time(std::size_t clock, std::int64_t column) const { return rows_[clock][column]; }
   double time(std::size_t clock, const Place& place) const;
+  /// What f is told at a place, whose end of a step it is: before or after a jump where there is one.
+  double told(std::size_t clock, const Place& place) const;
   /// 1 if the times of this clock rise, else −1.
-  double direction(std::size_t clock) const { return rows_[clock].back() >= rows_[clock].front() ? 1 : -1; }
-  /// The column of the next output that steps end at.
-  std::int64_t next_stop(std::int64_t column) const { return stop_at_outputs_ ? column + 1 : outputs_ - 1; }
-  /// With their graph; see ode::Times.
+  double direction(std::size_t clock) const { return direction_[clock]; }
+  /// The column of the hard time after this one; −1 after the last output.
+  std::int64_t next_stop(std::size_t clock, std::int64_t column) const { return next_[clock][column]; }
+  /// Whether no step follows this place.
+  bool ends(std::size_t clock, const Place& place) const {
+    return place.fraction == 1.0 && next_stop(clock, place.to) < 0;
+  }
+  /// Of the hard times, with their graph: as given, in double.
   const at::Tensor& times() const { return times_; }
-  /// Whether derivatives in the times are wanted.
-  bool differentiable() const { return times_.requires_grad(); }
 
-  /// The time at a place, or of a column, for each clock: in double, with its graph; [] or [B].
-  at::Tensor at_places(const std::vector<Place>& places) const;
-  at::Tensor at_columns(const std::vector<std::int64_t>& columns) const;
+  /// The time at a place, or of a column, for each clock: in double, with its graph; [] or [B]. `shift` is
+  /// what the times of the latest events have to be moved by to have their graph, [B]; or undefined.
+  at::Tensor at_places(const std::vector<Place>& places, const at::Tensor& shift) const;
 
  private:
+  at::Tensor at_columns(const std::vector<std::int64_t>& columns) const;
+  void plan_stops(bool stop_at_outputs);
+
   at::Tensor times_;
   bool per_sample_;
-  bool stop_at_outputs_;
   std::int64_t outputs_;
+  at::ScalarType state_type_;
   std::vector<std::vector<double>> rows_;
+  std::vector<double> direction_;
+  std::vector<std::vector<std::int64_t>> next_;
 };
 
 }  // namespace stillpoint::detail

@@ -23,6 +23,7 @@ const char* advice(Status status) {
     case Status::TimeLimit:
       return "allow more time, or loosen the tolerance";
     case Status::Finished:
+    case Status::Event:
       break;
   }
   return "";
@@ -39,6 +40,8 @@ void list_failures(std::ostream& out, const Stats& stats, Status which) {
   out << (failures > listed ? ", …" : "") << "); " << advice(which);
 }
 
+bool ended_well(Status status) { return status == Status::Finished || status == Status::Event; }
+
 std::int64_t most(const std::vector<std::int64_t>& numbers) {
   return numbers.empty() ? 0 : *std::max_element(numbers.begin(), numbers.end());
 }
@@ -49,6 +52,8 @@ const char* to_string(Status status) {
   switch (status) {
     case Status::Finished:
       return "finished";
+    case Status::Event:
+      return "event";
     case Status::StepTooSmall:
       return "step too small";
     case Status::StepLimit:
@@ -61,14 +66,16 @@ const char* to_string(Status status) {
   return "unknown";
 }
 
-bool Stats::finished() const { return count(Status::Finished) == static_cast<std::int64_t>(status.size()); }
+bool Stats::finished() const { return std::ranges::all_of(status, ended_well); }
 
 std::int64_t Stats::count(Status which) const { return std::count(status.begin(), status.end(), which); }
 
 std::string Stats::brief() const {
   std::ostringstream out;
-  out << method << ": " << count(Status::Finished) << " of " << status.size() << " samples finished, at most "
-      << most(accepted) << " steps and " << most(rejected) << " rejected, " << evaluations << " evaluations";
+  out << method << ": " << count(Status::Finished) << " of " << status.size() << " samples finished, ";
+  if (const std::int64_t events = count(Status::Event)) out << events << " came to an event, ";
+  out << "at most " << most(accepted) << " steps and " << most(rejected) << " rejected, " << evaluations
+      << " evaluations";
   if (evaluations == 0) out << "; only one time was given, so there was nothing to solve";
   return out.str();
 }
@@ -84,7 +91,7 @@ std::string Stats::full() const {
 void report_failure(const Stats& stats, OnFailure on_failure) {
   if (on_failure == OnFailure::Ignore || stats.finished()) return;
   TORCH_CHECK(on_failure != OnFailure::Throw, "not finished: ", stats.full());
-  const auto first = std::ranges::find_if(stats.status, [](Status s) { return s != Status::Finished; });
+  const auto first = std::ranges::find_if(stats.status, [](Status s) { return !ended_well(s); });
   TORCH_WARN("not finished: ", stats.brief(), "; ", to_string(*first),
              " at t = ", stats.time[first - stats.status.begin()], ": ", advice(*first));
 }

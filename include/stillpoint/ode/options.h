@@ -9,8 +9,10 @@
 
 #include "stillpoint/core/solution.h"
 #include "stillpoint/ode/control.h"
+#include "stillpoint/ode/event.h"
 #include "stillpoint/ode/gradient.h"
 #include "stillpoint/ode/gradients/discrete.h"
+#include "stillpoint/ode/jumps.h"
 #include "stillpoint/ode/method.h"
 #include "stillpoint/ode/methods/runge_kutta.h"
 
@@ -36,6 +38,8 @@ struct OdeintOptions {
   /// Whether steps end at each output. If not, only the first and last time are ends of steps, outputs
   /// between are read from dense output, and asking for more of them changes no step.
   bool stop_at_outputs = false;
+  std::vector<ode::Event> events = {};
+  ode::Jumps jumps = {};
   std::int64_t max_steps = 10000;         ///< ≥ 0, tried ones, of a sample
   std::optional<double> time_limit = {};  ///< ≥ 0, in seconds, checked after each step; empty: none
   OnFailure on_failure = OnFailure::Warn;

@@ -2,22 +2,26 @@
 
 #include <cstdint>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "stillpoint/core/solution.h"
+#include "stillpoint/ode/event.h"
 
 namespace stillpoint::ode {
 
 /// How the solve of one sample ended.
 enum class Status : std::uint8_t {
   Finished,      ///< it reached its last time
+  Event,         ///< a terminal event ended it
   StepTooSmall,  ///< the error stayed too large down to the smallest step
   StepLimit,     ///< the steps ran out
   NotFinite,     ///< the slope stayed NaN or infinite down to the smallest step
   TimeLimit,     ///< the time to compute ran out
 };
 
-/// "finished", "step too small", "step limit", "not finite" or "time limit".
+/// "finished", "event", "step too small", "step limit", "not finite" or "time limit".
 const char* to_string(Status status);
 
 /// What a solve did. The vectors have one entry a sample. With joint steps all samples that finish report the
@@ -32,20 +36,43 @@ struct Stats {
   /// passes, are not counted.
   std::int64_t evaluations = 0;
 
-  bool finished() const;  ///< whether all samples did
+  bool finished() const;  ///< whether all samples did, or came to a terminal event
   std::int64_t count(Status which) const;
   std::string brief() const;  ///< one line
   std::string full() const;   ///< a few lines: also the samples that did not finish, and what to try
 };
 
-/// A trajectory and the report on how it was found: `auto [y, stats] = odeint(…)`.
+/// A trajectory and the report on how it was found: `auto [y, stats] = odeint(…)`. What else was asked for
+/// is in the other members.
 template <class Value>
 struct Solution {
   Value value;
   Stats stats;
+  Occurrences<Value> events = {};
 };
+
+template <std::size_t I, class Value>
+const auto& get(const Solution<Value>& solution) {
+  if constexpr (I == 0) {
+    return solution.value;
+  } else {
+    return solution.stats;
+  }
+}
 
 /// Throws, warns or stays silent if samples of `stats` did not finish.
 void report_failure(const Stats& stats, OnFailure on_failure);
 
 }  // namespace stillpoint::ode
+
+// A solution comes apart into its value and its report.
+template <class Value>
+struct std::tuple_size<stillpoint::ode::Solution<Value>> : std::integral_constant<std::size_t, 2> {};
+template <class Value>
+struct std::tuple_element<0, stillpoint::ode::Solution<Value>> {
+  using type = const Value;
+};
+template <class Value>
+struct std::tuple_element<1, stillpoint::ode::Solution<Value>> {
+  using type = const stillpoint::ode::Stats;
+};

@@ -1,0 +1,108 @@
+#include "ode/recording.h"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/rows/rows.h"
+
+namespace stillpoint::detail {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+Recording::Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, bool keep_states)
+    : schedule_(schedule),
+      keep_states_(keep_states),
+      event_times_(y0.size(0)),
+      output_(schedule.clocks(), 1) {
+  mesh_.joint = joint;
+  mesh_.clocks.resize(schedule.clocks());
+  std::vector<std::int64_t> shape = y0.sizes().vec();
+  shape.insert(shape.begin() + 1, schedule.outputs());
+  values_ = at::full(shape, kNaN, y0.options());
+  values_.select(1, 0).copy_(y0);
+}
+
+void Recording::add(std::size_t clock, MeshStep step) {
+  const double sign = schedule_.direction(clock);
+  const double end = step.event ? step.event->time : schedule_.time(clock, step.end);
+  const bool last = !step.event && schedule_.ends(clock, step.end);
+  std::int64_t& output = output_[clock];
+  while (output < schedule_.outputs() && (last || sign * schedule_.time(clock, output) <= sign * end))
+    step.outputs.push_back(output++);
+  if (step.event) {
+    step.outputs.push_back(schedule_.outputs() + static_cast<std::int64_t>(event_times_[clock].size()));
+  }
+  mesh_.clocks[clock].push_back(std::move(step));
+}
+
+void Recording::remember(const Mask& moving, const at::Tensor& y) {
+  if (!keep_states_) return;
+  if (mesh_.joint) {
+    states_.push_back(y);
+    return;
+  }
+  for (std::size_t b = 0; b < moving.size(); ++b) {
+    if (!moving[b]) continue;
+    const std::size_t number = mesh_.clocks[b].size() - 1;
+    if (number == states_.size()) states_.push_back(at::empty_like(y));
+    const auto row = static_cast<std::int64_t>(b);
+    states_[number].select(0, row).copy_(y.select(0, row));
+  }
+}
+
+void Recording::write(const std::vector<std::int64_t>& columns, const at::Tensor& state,
+                      const Mask& samples) {
+  if (mesh_.joint && samples.all()) {
+    values_.select(1, columns[0]).copy_(state);
+    return;
+  }
+  for (std::size_t b = 0; b < samples.size(); ++b) {
+    const std::int64_t column = columns[mesh_.clock_of(b)];
+    if (!samples[b] || column < 0 || column >= schedule_.outputs()) continue;
+    const auto row = static_cast<std::int64_t>(b);
+    values_.select(0, row).select(0, column).copy_(state.select(0, row));
+  }
+}
+
+void Recording::write_event(const Mask& samples, const std::vector<double>& times, const at::Tensor& state) {
+  for (std::size_t b = 0; b < samples.size(); ++b) {
+    if (!samples[b]) continue;
+    const std::size_t number = event_times_[b].size();
+    event_times_[b].push_back(times[b]);
+    if (number == event_states_.size()) event_states_.push_back(at::full_like(state, kNaN));
+    const auto row = static_cast<std::int64_t>(b);
+    event_states_[number].select(0, row).copy_(state.select(0, row));
+  }
+}
+
+Mesh Recording::mesh(std::vector<std::size_t> taken) {
+  mesh_.taken = std::move(taken);
+  mesh_.columns = schedule_.outputs() + static_cast<std::int64_t>(event_states_.size());
+  return std::move(mesh_);
+}
+
+// A sample that has taken all its steps stands still where the last one led.
+std::vector<at::Tensor> Recording::states(const std::vector<std::size_t>& taken, const at::Tensor& y) {
+  if (!keep_states_) return {};
+  for (std::size_t number = 0; !mesh_.joint && number < states_.size(); ++number) {
+    for (std::size_t b = 0; b < taken.size(); ++b) {
+      const auto row = static_cast<std::int64_t>(b);
+      if (number >= taken[b]) states_[number].select(0, row).copy_(y.select(0, row));
+    }
+  }
+  states_.push_back(y);
+  return std::move(states_);
+}
+
+at::Tensor Recording::values() const {
+  if (event_states_.empty()) return values_;
+  return at::cat({values_, at::stack(event_states_, 1)}, 1);
+}
+
+}  // namespace stillpoint::detail

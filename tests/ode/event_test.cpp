@@ -1,0 +1,256 @@
+// Events and jumps: values, first and second derivatives against closed forms and independent computations.
+#include "stillpoint/ode/event.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <vector>
+
+#include "ode/candidates.h"
+#include "stillpoint/stillpoint.h"
+#include "support/compare.h"
+
+namespace stillpoint::test {
+namespace {
+
+Tensor parameter(double value) {
+  return torch::tensor({value}, torch::dtype(torch::kDouble).requires_grad(true));
+}
+Tensor row(const std::vector<Tensor>& numbers) { return torch::stack(numbers, 1); }
+
+// Derivatives of a number, by autograd.
+struct Derivatives {
+  std::vector<double> first;
+  std::vector<std::vector<double>> second;
+
+  Derivatives(const Tensor& of, const std::vector<Tensor>& in) {
+    const auto g = torch::autograd::grad({of.sum()}, in, {}, true, true, true);
+    for (const Tensor& part : g) {
+      first.push_back(part.defined() ? part.item<double>() : 0.0);
+      second.emplace_back();
+      std::vector<Tensor> h(in.size());
+      if (part.defined() && part.requires_grad())
+        h = torch::autograd::grad({part}, in, {}, true, false, true);
+      for (const Tensor& entry : h) second.back().push_back(entry.defined() ? entry.item<double>() : 0.0);
+    }
+  }
+};
+
+class EventGradients : public testing::TestWithParam<ode::GradientRule> {};
+
+INSTANTIATE_TEST_SUITE_P(All, EventGradients,
+                         testing::Values(ode::GradientRule(ode::Discrete{}),
+                                         ode::GradientRule(ode::Unrolled{})),
+                         [](const auto& tested) { return tested.param.name(); });
+
+// Two events inside one step: the earlier one, wherever it is in the list.
+TEST(Events, TakeTheEarlierOfTwoInOneStep) {
+  for (const bool swapped : {false, true}) {
+    ode::Event late{.when = [](const Tensor& t, const Tensor& y) { return t - 1 + 0 * y; }};
+    ode::Event early{.when = [](const Tensor& t, const Tensor& y) { return t - .5 + 0 * y; }};
+    const auto solution = odeint([](const Tensor& y) { return torch::ones_like(y); },
+                                 torch::zeros({1, 1}, torch::kDouble), {0, 2},
+                                 {.method = ode::Euler{},
+                                  .control = ode::ConstantStep{2},
+                                  .events = swapped ? std::vector{early, late} : std::vector{late, early}});
+    EXPECT_EQ(solution.stats.status[0], ode::Status::Event);
+    EXPECT_TRUE(solution.stats.finished());
+    EXPECT_NEAR(solution.stats.time[0], .5, 1e-15);
+    EXPECT_NEAR(solution.events.y[0][0][0].item<double>(), .5, 1e-15);
+    EXPECT_EQ(solution.events.which[0], std::vector<std::int64_t>{swapped ? 0 : 1});
+    EXPECT_TRUE(std::isnan(solution.value[0][1][0].item<double>()));
+  }
+}
+
+// Three crossings, two of them inside one step; their times in y0.
+TEST_P(EventGradients, FindAllCrossings) {
+  const Tensor y0 = parameter(-120);
+  const auto f = [](const Tensor& t, const Tensor& y) { return 3 * t * t + 12 * t - 4 + 0 * y; };
+  const auto solve = [&](std::int64_t terminal) {
+    return odeint(f, y0.unsqueeze(1), {-8, 4},
+                  {.gradient = GetParam(),
+                   .events = {{.when = [](const Tensor& y) { return y; }, .terminal = terminal}}});
+  };
+  const auto all = solve(0);
+  ASSERT_EQ(all.events.time.size(1), 3);
+  const double times[] = {-6, -2, 2};
+  const double slopes[] = {-.03125, .0625, -.03125};
+  for (int k = 0; k < 3; ++k) {
+    EXPECT_NEAR(all.events.time[0][k].item<double>(), times[k], 1e-12);
+    const Tensor g = torch::autograd::grad({all.events.time[0][k]}, {y0}, {}, true)[0];
+    EXPECT_NEAR(g.item<double>(), slopes[k], 1e-12);
+  }
+  EXPECT_EQ(all.stats.status[0], ode::Status::Finished);
+  EXPECT_NEAR(solve(1).events.time.item<double>(), -6, 1e-12);
+  EXPECT_NEAR(solve(2).stats.time[0], -2, 1e-12);
+}
+
+// A ball that is thrown up from the ground comes down before the first output. The event is zero at the
+// start.
+TEST_P(EventGradients, FallBackToWhereTheyStarted) {
+  const std::vector<Tensor> p{parameter(0), parameter(10), parameter(.5)};
+  const auto f = [g = p[2]](const Tensor& y) { return row({y.select(1, 1), -g.expand({y.size(0)})}); };
+  for (const ode::Crossing crossing : {ode::Crossing::Falling, ode::Crossing::Any}) {
+    const auto solution =
+        odeint(f, row({p[0], p[1]}), {0, 33, 66, 99},
+               {.gradient = GetParam(),
+                .events = {{.when = [](const Tensor& y) { return y.select(1, 0); }, .crossing = crossing}}});
+    EXPECT_NEAR(solution.events.time.item<double>(), 40, 1e-12);
+    EXPECT_FALSE(solution.value.select(1, 1).isnan().any().item<bool>());
+    EXPECT_TRUE(solution.value.narrow(1, 2, 2).isnan().all().item<bool>());
+    const Derivatives d(solution.events.time, p);
+    const double first[] = {.1, 4, -80};
+    const double second[3][3] = {{-.0005, -.01, 0}, {-.01, 0, -8}, {0, -8, 320}};
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_NEAR(d.first[i], first[i], 1e-10);
+      for (int j = 0; j < 3; ++j) EXPECT_NEAR(d.second[i][j], second[i][j], 1e-9) << i << j;
+    }
+  }
+}
+
+// A fall through air, down to the ground.
+TEST_P(EventGradients, ReachTheGroundThroughAir) {
+  const std::vector<Tensor> p{parameter(1000), parameter(10), parameter(.01)};
+  const auto f = [g = p[1], k = p[2]](const Tensor& y) {
+    return row({y.select(1, 1), -g + k * y.select(1, 1).square()});
+  };
+  OdeintOptions options = tight_odeint();
+  options.gradient = GetParam();
+  options.events = {{.when = [](const Tensor& y) { return y.select(1, 0); }}};
+  const auto solution = odeint(f, row({p[0], torch::zeros({1}, torch::kDouble)}), {0, 100}, options);
+  EXPECT_NEAR(solution.events.time.item<double>(), 33.81470044434772, 1e-8);
+  const Derivatives time(solution.events.time, p);
+  const Tensor speed = solution.events.y.select(2, 1);
+  EXPECT_NEAR(speed.item<double>(), -31.62277656909409, 1e-7);
+  const Derivatives velocity(speed, p);
+  const double first[] = {.03162277663427349, -1.690735022217386, 1471.542641209963};
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(time.first[i] / first[i], 1, 1e-6) << i;
+  EXPECT_NEAR(time.second[1][1] / .2536102533326079, 1, 1e-5);
+  EXPECT_NEAR(time.second[1][2] / -73.57713206049816, 1, 1e-5);
+  EXPECT_NEAR(time.second[2][2] / -62617.5195280671, 1, 1e-5);
+  EXPECT_NEAR(time.second[0][1] / -.001581138831713675, 1, 1e-5);
+  EXPECT_NEAR(velocity.first[1] / -1.581138828454705, 1, 1e-6);
+  EXPECT_NEAR(velocity.first[2] / 1581.138763275304, 1, 1e-6);
+}
+
+// y' = 1 before tau and 0 after it. f is told on which side of the jump it is.
+TEST_P(EventGradients, KnowTheTimeOfAJump) {
+  for (const auto dtype : {torch::kDouble, torch::kFloat}) {
+    for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+      for (const bool falls : {false, true}) {
+        const Tensor tau = torch::tensor({.98}, torch::dtype(dtype).requires_grad(true));
+        const auto f = [tau](const Tensor& t, const Tensor& y) {
+          return (t < tau).to(y.scalar_type()).expand_as(y);
+        };
+        const auto solution =
+            odeint(f, torch::zeros({2, 1}, dtype), falls ? ode::Times{2, 0} : ode::Times{0, 2},
+                   {.gradient = GetParam(), .steps = steps, .jumps = {.times = tau}});
+        const double sign = falls ? -1 : 1;
+        const Tensor y = solution.value.select(1, 1)[1];
+        EXPECT_NEAR(y.item<double>(), sign * .98, dtype == torch::kDouble ? 1e-14 : 1e-6);
+        EXPECT_NEAR(torch::autograd::grad({y}, {tau})[0].item<double>(), sign, 1e-6);
+        EXPECT_EQ(solution.stats.rejected[1], 0);
+      }
+    }
+  }
+}
+
+// Doses: y' = −k y, and y += d at declared times; the first where the solve starts.
+TEST_P(EventGradients, FollowDoses) {
+  const std::vector<Tensor> p{parameter(.7), parameter(2), parameter(1.25)};
+  const auto f = [k = p[0]](const Tensor& y) { return -k * y; };
+  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+    OdeintOptions options = tight_odeint();
+    options.gradient = GetParam();
+    options.steps = steps;
+    options.jumps = {.times = torch::cat({torch::zeros({1}, torch::kDouble), p[2]}),
+                     .then = [d = p[1]](const Tensor& y) { return y + d; }};
+    const auto [y, stats] = odeint(f, torch::ones({2, 1}, torch::kDouble), {0, 1, 1.25, 2}, options);
+    const double k = .7;
+    const double d = 2;
+    const double tau = 1.25;
+    EXPECT_NEAR(y[0][0][0].item<double>(), 1, 0);
+    EXPECT_NEAR(y[0][1][0].item<double>(), 3 * std::exp(-k), 1e-9);
+    EXPECT_NEAR(y[0][2][0].item<double>(), 3 * std::exp(-k * tau), 1e-9);
+    const double rest = std::exp(-k * (2 - tau));
+    EXPECT_NEAR(y[0][3][0].item<double>(), 3 * std::exp(-2 * k) + d * rest, 1e-9);
+    const Derivatives at_end(y[0][3][0], p);
+    EXPECT_NEAR(at_end.first[0], -6 * std::exp(-2 * k) - d * (2 - tau) * rest, 1e-8);
+    EXPECT_NEAR(at_end.first[1], std::exp(-2 * k) + rest, 1e-8);
+    EXPECT_NEAR(at_end.first[2], d * k * rest, 1e-8);
+    EXPECT_NEAR(at_end.second[0][0], 12 * std::exp(-2 * k) + d * (2 - tau) * (2 - tau) * rest, 1e-7);
+    EXPECT_NEAR(at_end.second[2][2], d * k * k * rest, 1e-7);
+    EXPECT_NEAR(at_end.second[0][2], d * rest * (1 - k * (2 - tau)), 1e-7);
+  }
+}
+
+// An event switches a parameter: x' = −a, y' = b until x = 0, then y' = 0.
+TEST_P(EventGradients, SwitchAParameter) {
+  const std::vector<Tensor> p{parameter(2), parameter(1), parameter(1)};
+  const auto f = [a = p[0], b = p[1]](const Tensor& y) {
+    const Tensor on = y.select(1, 2);
+    return row({-a * on, b * on, torch::zeros_like(on)});
+  };
+  const auto off = [](const Tensor& y) {
+    return row({y.select(1, 0), y.select(1, 1), torch::zeros_like(y.select(1, 2))});
+  };
+  const Tensor start = row({p[2], torch::zeros({1}, torch::kDouble), torch::ones({1}, torch::kDouble)});
+  const auto solution = odeint(
+      f, start, {0, 1},
+      {.gradient = GetParam(),
+       .events = {{.when = [](const Tensor& y) { return y.select(1, 0); }, .terminal = 0, .then = off}}});
+  const Tensor end = solution.value.select(1, 1).select(1, 1);
+  EXPECT_NEAR(end.item<double>(), .5, 1e-12);
+  const Derivatives d(end, p);
+  const double first[] = {-.25, .5, .5};
+  const double second[3][3] = {{.25, -.25, -.25}, {-.25, 0, .5}, {-.25, .5, 0}};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NEAR(d.first[i], first[i], 1e-12);
+    for (int j = 0; j < 3; ++j) EXPECT_NEAR(d.second[i][j], second[i][j], 1e-11) << i << j;
+  }
+}
+
+// A ball that bounces ten times. The radius is only captured by the event, the rebound by what follows it.
+TEST_P(EventGradients, Bounce) {
+  const std::vector<Tensor> p{parameter(12), parameter(-1),  parameter(9.8),
+                              parameter(.3), parameter(.25), parameter(.5)};
+  const auto f = [g = p[2]](const Tensor& y) { return row({y.select(1, 1), -g.expand({y.size(0)})}); };
+  const auto bounce = [c = p[4]](const Tensor& y) {
+    return row({y.select(1, 0), -(1 - c) * y.select(1, 1)});
+  };
+  const auto solution =
+      odeint(f, row({p[0], p[1]}), torch::cat({p[5], torch::full({1}, 20, torch::kDouble)}),
+             {.gradient = GetParam(),
+              .events = {{.when = [r = p[3]](const Tensor& y) { return y.select(1, 0) - r; },
+                          .terminal = 10,
+                          .then = bounce}}});
+  ASSERT_EQ(solution.events.time.size(1), 10);
+  const Tensor time = solution.events.time[0];
+  EXPECT_NEAR(time[0].item<double>(), 1.946560949860439, 1e-11);
+  EXPECT_NEAR(time[2].item<double>(), 6.011640586101234, 1e-11);
+  EXPECT_NEAR(time[9].item<double>(), 10.54051388026797, 1e-10);
+  const double first[3][6] = {
+      {.06589222520246744, .09531711987729924, -.06894101173383365, -.06589222520246744, 0, 1},
+      {.2388593163589445, .07766741669806689, -.277243529051182, -.2388593163589445, -7.743008830934847, 1},
+      {.4315605940718398, .05800402101307757, -.5093117275130049, -.4315605940718398, -37.4625236282688, 1}};
+  const int bounces[] = {0, 2, 9};
+  for (int k = 0; k < 3; ++k) {
+    const auto g = torch::autograd::grad({time[bounces[k]]}, p, {}, true, false, true);
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_NEAR(g[i].defined() ? g[i].item<double>() : 0, first[k][i], 1e-8) << k << i;
+    }
+  }
+  const Derivatives third(time[2], p);
+  EXPECT_NEAR(third.second[0][0], -.01016334361027117, 1e-9);
+  EXPECT_NEAR(third.second[1][1], .02426757555921891, 1e-9);
+  EXPECT_NEAR(third.second[2][2], .04209405521234013, 1e-9);
+  EXPECT_NEAR(third.second[4][4], 6.194407064747878, 1e-8);
+  EXPECT_NEAR(third.second[0][2], -.01213378777960946, 1e-9);
+  EXPECT_NEAR(third.second[1][4], .03361848224615686, 1e-9);
+  EXPECT_NEAR(third.second[2][4], .396766699652092, 1e-8);
+  EXPECT_NEAR(third.second[0][4], -.3294611260123372, 1e-8);
+}
+
+}  // namespace
+}  // namespace stillpoint::test
