@@ -50,14 +50,18 @@ at::Tensor FrozenSolve::event_shift(const std::vector<std::size_t>& events, std:
     Span there = output;
     there.end_at = at::where(own, found + shift, whole.end_at);
     const Slope f(problem->field);
-    const at::Tensor state = state_inside(problem->method.tableau(), f, whole, there, y, stages);
+    const at::Tensor state = state_inside(problem->method.tableau(), f, whole, there, y, stages, hit);
     const at::Tensor t = against(there.end_at, state);
+    // Nothing, but an adjoint that is not finite gets through to the state also where `when` is flat.
+    const at::Tensor flat = state.reshape({state.size(0), -1}).sum(1);
+    const at::Tensor nothing = 0.0 * (flat.is_complex() ? at::real(flat) : flat).to(at::kDouble);
     at::Tensor residual = shift;
     for (std::size_t e = 0; e < problem->events.size(); ++e) {
       Mask mine(events.size());
       for (std::size_t b = 0; b < mine.size(); ++b) mine[b] = events[b] == e;
-      if (mine.any())
-        residual = at::where(to_mask(mine, residual), problem->events[e].when(t, state), residual);
+      if (!mine.any()) continue;
+      const at::Tensor crossing = problem->events[e].when(t, state) + nothing;
+      residual = at::where(to_mask(mine, residual), crossing, residual);
     }
     return residual;
   });

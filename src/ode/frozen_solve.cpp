@@ -188,9 +188,13 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
       continue;
     }
     const Span output = output_span(number, columns, shift, moved);
-    const at::Tensor there = state_inside(tableau, f, whole, output, y, stages);
+    Mask here(columns.size());
     Mask event(columns.size());
-    for (std::size_t n = 0; n < columns.size(); ++n) event[n] = is_event(columns[n]);
+    for (std::size_t n = 0; n < columns.size(); ++n) {
+      here[n] = columns[n] >= 0;
+      event[n] = is_event(columns[n]);
+    }
+    const at::Tensor there = state_inside(tableau, f, whole, output, y, stages, here);
     if (!event.any()) {
       outputs.push_back(carry_.pack(held(there, before)));
       continue;

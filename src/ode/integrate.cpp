@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "core/rows/rows.h"
+#include "ode/clock.h"
 #include "ode/control/first_step.h"
+#include "ode/control/limits.h"
 #include "ode/control/step_control.h"
 #include "ode/event_watch.h"
 #include "ode/recording.h"
@@ -24,38 +26,6 @@ constexpr double kLeastFraction = 1e-15;
 
 using Seconds = std::chrono::duration<double>;
 
-struct Limits {
-  double absolute;
-  double relative;
-};
-
-double checked(const char* field, double value) {
-  TORCH_CHECK(value >= 0.0, "tolerance.", field, ": expected a number ≥ 0, got ", value);
-  return value;
-}
-
-Limits resolved(const ode::Tolerance& tolerance, at::ScalarType dtype) {
-  const at::ScalarType real = c10::toRealValueType(dtype);
-  const bool is_double = real == at::kDouble;
-  const bool is_half = is_half_precision(real);
-  const Limits usual = is_double ? Limits{1e-8, 1e-6} : is_half ? Limits{1e-3, 1e-2} : Limits{1e-6, 1e-4};
-  return {checked("absolute", tolerance.absolute.value_or(usual.absolute)),
-          checked("relative", tolerance.relative.value_or(usual.relative))};
-}
-
-// One course of steps, of the batch or of one sample.
-struct Clock {
-  explicit Clock(const StepControl& chosen) : control(chosen) {}
-
-  StepControl control;
-  Place at = {};      // reached
-  Place aim = {};     // end of the step that is tried
-  double time = 0.0;  // reached
-  std::int64_t accepted = 0;
-  std::int64_t rejected = 0;
-  bool running = true;
-};
-
 class Solve {
  public:
   Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
@@ -65,7 +35,7 @@ class Solve {
         schedule_(schedule),
         options_(options),
         tableau_(problem.method.tableau()),
-        limits_(resolved(options.tolerance, y0.scalar_type())),
+        limits_(options.tolerance, y0.scalar_type()),
         joint_(!schedule.per_sample()),
         y_(y0),
         from_(y0),
@@ -81,7 +51,7 @@ class Solve {
     const auto begin = std::chrono::steady_clock::now();
     start();
     while (any_running()) {
-      aim();
+      for (Clock& clock : clocks_) clock.choose(schedule_);
       attempt();
       if (options_.observer) options_.observer({tries_, sample_times(), y_});
       if (options_.time_limit &&
@@ -103,10 +73,8 @@ class Solve {
     std::vector<double> first(count, 0.0);
     if (schedule_.outputs() > 1 && StepControl::estimates_errors(options_.control)) first = first_lengths();
     for (std::size_t n = 0; n < count; ++n) {
-      clocks_.emplace_back(StepControl(options_.control, tableau_.embedded_order, first[n]));
-      clocks_[n].at = {.from = 0, .to = std::max<std::int64_t>(schedule_.next_stop(n, 0), 0)};
-      clocks_[n].time = schedule_.time(n, 0);
-      clocks_[n].running = schedule_.outputs() > 1 && y_.size(0) > 0;
+      clocks_.emplace_back(schedule_, n, StepControl(options_.control, tableau_.embedded_order, first[n]));
+      if (y_.size(0) == 0) clocks_[n].running = false;
     }
     watch(Mask(y_.size(0), true));
   }
@@ -130,22 +98,6 @@ class Solve {
   void watch(const Mask& samples) {
     if (watch_.empty() || !samples.any()) return;
     watch_.begin(samples, {as_time(clock_times(), joint_, from_), from_});
-  }
-
-  // Chooses where the step ends; a clock that has stopped stands still.
-  void aim() {
-    for (std::size_t n = 0; n < clocks_.size(); ++n) {
-      Clock& clock = clocks_[n];
-      clock.aim = clock.at;
-      if (!clock.running) continue;
-      Place begin = clock.at;
-      begin.fraction = 0.0;
-      const double to = schedule_.time(n, clock.at.to);
-      const double way = std::abs(to - schedule_.time(n, begin));
-      const double remaining = std::abs(to - clock.time);
-      const double length = clock.control.propose(remaining, clock.time);
-      clock.aim.fraction = length >= remaining ? 1.0 : clock.at.fraction + length / way;
-    }
   }
 
   Span span() const {
@@ -254,11 +206,10 @@ class Solve {
     if (hit.any()) next = select_rows(hit, happen(span, stages, hits, hit), next);
     keep_slope(stages, moving);
     y_ = next;
-    Mask jumped(clocks_.size());
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
-      if (accepted[n]) jumped[n] = advance(n, hits.empty() ? std::nullopt : hits[n]);
+      if (accepted[n]) clocks_[n].advance(schedule_, hits.empty() ? std::nullopt : hits[n]);
     }
-    arrive(hit, this->moving(jumped));
+    arrive(moving, hit);
   }
 
   // The slope where the next step starts, if it is known.
@@ -272,44 +223,19 @@ class Solve {
   }
 
   // Where events or jumps have changed the state or f, the next step starts from what they left.
-  void arrive(const Mask& hit, const Mask& jumped) {
+  void arrive(const Mask& moved, const Mask& hit) {
     from_ = y_;
     Mask at_jump(alive_.size());
-    for (std::size_t b = 0; b < at_jump.size(); ++b) at_jump[b] = starts_at_jump(clocks_[clock_of(b)]);
-    if (problem_.jump && at_jump.any()) {
-      from_ = select_rows(at_jump, problem_.jump(as_time(clock_times(), joint_, y_), y_), y_);
+    Mask anew = hit.size() > 0 ? hit : at_jump;
+    for (std::size_t b = 0; b < at_jump.size(); ++b) {
+      at_jump[b] = clocks_[clock_of(b)].is_at_jump(schedule_);
+      anew[b] |= at_jump[b] & moved[b];
     }
-    Mask anew(alive_.size());
-    for (std::size_t b = 0; b < anew.size(); ++b) anew[b] = (hit.size() > 0 && hit[b]) | jumped[b];
+    if (problem_.jump && at_jump.any())
+      from_ = select_rows(at_jump, problem_.jump(as_time(clock_times(), joint_, y_), y_), y_);
     if (!anew.any()) return;
     slope_ = at::Tensor();
     watch(anew);
-  }
-
-  bool starts_at_jump(const Clock& clock) const {
-    return clock.running && clock.at.fraction == 0.0 && clock.at.from >= 0 &&
-           schedule_.is_jump(clock.at.from);
-  }
-
-  // Moves a clock to the end of its step; whether a jump is there.
-  bool advance(std::size_t n, const std::optional<EventHit>& hit) {
-    Clock& clock = clocks_[n];
-    ++clock.accepted;
-    if (hit) {
-      clock.time = hit->time;
-      clock.at = {.from = Place::kEvent, .to = clock.aim.to, .fraction = 0.0, .event = hit->time};
-      return false;
-    }
-    clock.time = schedule_.time(n, clock.aim);
-    clock.at = clock.aim;
-    if (clock.at.fraction < 1.0) return false;
-    const std::int64_t next = schedule_.next_stop(n, clock.at.to);
-    if (next < 0) {
-      clock.running = false;
-      return false;
-    }
-    clock.at = {.from = clock.at.to, .to = next, .fraction = 0.0};
-    return schedule_.is_jump(clock.at.from);
   }
 
   // The events in the steps of these samples; empty if none is to be looked for.
@@ -325,8 +251,9 @@ class Solve {
     const auto inside = [&](const std::vector<double>& fractions) {
       Span output = span;
       for (std::size_t n = 0; n < fractions.size(); ++n) output.end[n] = within(span, n, fractions[n]);
-      return EventWatch::Moment{as_time(output.end, joint_, y_),
-                                state_inside(tableau_, f_, span, output, from_, stages)};
+      return EventWatch::Moment{
+          as_time(output.end, joint_, y_),
+          state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true))};
     };
     const std::vector<std::optional<Crossed>> crossed = watch_.look(moving, inside, resolution);
     std::vector<std::optional<EventHit>> hits(crossed.size());
@@ -353,7 +280,7 @@ class Solve {
     for (std::size_t b = 0; b < hits.size(); ++b) {
       if (hits[b]) output.end[b] = hits[b]->time;
     }
-    at::Tensor y = state_inside(tableau_, f_, span, output, from_, stages);
+    at::Tensor y = state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true));
     recording_.write_event(hit, output.end, y);
     const at::Tensor t = as_time(output.end, joint_, y);
     at::Tensor after = y;
@@ -394,7 +321,7 @@ class Solve {
     for (std::size_t n = 0; n < columns.size(); ++n) {
       if (columns[n] >= 0) output.end[n] = schedule_.time(n, columns[n]);
     }
-    return state_inside(tableau_, f_, span, output, from_, stages);
+    return state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true));
   }
 
   std::vector<double> clock_times() const {

@@ -86,13 +86,6 @@ Number polynomial(const std::vector<double>& p, const Number& theta) {
   return value;
 }
 
-bool has_length(const Span& span) {
-  for (std::size_t n = 0; n < span.start.size(); ++n) {
-    if (span.start[n] == span.end[n]) return false;
-  }
-  return true;
-}
-
 // Dense output, from the end of the step that is nearer: exact at both.
 struct DenseOutput {
   const ode::Tableau& tableau;
@@ -104,7 +97,8 @@ struct DenseOutput {
   DenseOutput(const ode::Tableau& of, const Span& step, const Span& wanted)
       : tableau(of), span(step), output(wanted), late(step.start.size()) {
     for (std::size_t n = 0; n < span.start.size(); ++n) {
-      theta.push_back((output.end[n] - span.start[n]) / (span.end[n] - span.start[n]));
+      const double length = span.end[n] - span.start[n];
+      theta.push_back(length == 0.0 ? 0.0 : (output.end[n] - span.start[n]) / length);
       late[n] = theta.back() > 0.5;
     }
   }
@@ -128,7 +122,8 @@ struct DenseOutput {
 
   at::Tensor by_tensors(const at::Tensor& from, const std::vector<at::Tensor>& slopes,
                         const at::Tensor& y) const {
-    const at::Tensor length = span.end_at - span.start_at;
+    at::Tensor length = span.end_at - span.start_at;
+    length = at::where(length == 0.0, 1.0, length);
     const at::Tensor fraction = (output.end_at - span.start_at) / length;
     std::vector<double> marks(late.begin(), late.end());
     const at::Tensor late_at = fraction.dim() == 0 ? at::scalar_tensor(marks[0], length.options())
@@ -178,14 +173,18 @@ Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, 
 }
 
 at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
-                        const at::Tensor& y, const Stages& stages) {
-  if (tableau.interpolant.empty() || !has_length(span)) {
-    return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false).next;
-  }
+                        const at::Tensor& y, const Stages& stages, const Mask& wanted) {
+  const auto shorter = [&] { return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false).next; };
+  if (tableau.interpolant.empty()) return shorter();
   const DenseOutput dense(tableau, span, output);
   const at::Tensor from = dense.base(y, stages.next);
-  return span.start_at.defined() ? dense.by_tensors(from, stages.slopes, y)
-                                 : dense.by_numbers(from, stages.slopes);
+  if (!span.start_at.defined()) return dense.by_numbers(from, stages.slopes);
+  const at::Tensor inside = dense.by_tensors(from, stages.slopes, y);
+  // A step without a length has no inside, but its derivatives in the times are those of a step.
+  Mask no_length(wanted.size());
+  for (std::size_t n = 0; n < wanted.size(); ++n) no_length[n] = wanted[n] & (span.start[n] == span.end[n]);
+  if (!no_length.any()) return inside;
+  return span.joint ? shorter() : select_rows(no_length, shorter(), inside);
 }
 
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,

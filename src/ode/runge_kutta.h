@@ -6,6 +6,7 @@
 
 #include "ode/slope.h"
 #include "ode/span.h"
+#include "stillpoint/core/mask.h"
 #include "stillpoint/ode/tableau.h"
 
 namespace stillpoint::detail {
@@ -21,10 +22,10 @@ struct Stages {
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
                  const at::Tensor& first, bool all);
 
-/// The state at `output`, whose start is the same and whose end is inside the step or at its end. `all`
-/// stages must have been taken if the method has dense output.
+/// The state at `output`, whose start is the same and whose end is inside the step or at its end, for the
+/// clocks where it is wanted. `all` stages must have been taken if the method has dense output.
 at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
-                        const at::Tensor& y, const Stages& stages);
+                        const at::Tensor& y, const Stages& stages, const Mask& wanted);
 
 /// For each sample, its error in units of the tolerance.
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,

@@ -211,6 +211,140 @@ TEST_P(EventGradients, SwitchAParameter) {
   }
 }
 
+// A ball a sample, each with its own height: rows in a batch are the rows alone, to the bit, and a batch has
+// room for the sample with the most events.
+TEST(Events, DoNotSeeTheOtherSamples) {
+  const auto drop = [](const std::vector<double>& heights) {
+    const Tensor h = torch::tensor(heights, torch::kDouble);
+    return odeint(
+        [](const Tensor& y) {
+          return row({y.select(1, 1), torch::full_like(y.select(1, 0), -9.8)});
+        },
+        row({h, torch::zeros_like(h)}), {0, 1, 2, 3},
+        {.events = {{.when = [](const Tensor& y) { return y.select(1, 0); },
+                     .crossing = ode::Crossing::Falling,
+                     .terminal = 4,
+                     .then =
+                         [](const Tensor& y) {
+                           return row({y.select(1, 0), -.5 * y.select(1, 1)});
+                         }}}});
+  };
+  const auto all = drop({20, 1, 100, 5});
+  EXPECT_EQ(all.events.time.sizes(), at::IntArrayRef({4, 4}));
+  EXPECT_EQ(all.events.which[2].size(), 0U);
+  EXPECT_TRUE(all.events.time[2].isnan().all().item<bool>());
+  EXPECT_EQ(all.stats.status[1], ode::Status::Event);
+  EXPECT_EQ(all.stats.status[2], ode::Status::Finished);
+  const auto other = drop({5, 100, 1, 20});
+  EXPECT_TRUE(identical(other.value.flip(0), all.value.nan_to_num()) ||
+              identical(other.value.flip(0).nan_to_num(), all.value.nan_to_num()));
+  EXPECT_TRUE(identical(other.events.time.flip(0).nan_to_num(), all.events.time.nan_to_num()));
+  const auto alone = drop({1});
+  EXPECT_TRUE(identical(alone.events.time[0], all.events.time[1]));
+  EXPECT_TRUE(identical(alone.events.y[0], all.events.y[1]));
+}
+
+// Both of two events at one time happen, in the order of the list, before and without a change of the state.
+TEST(Events, AtOneTimeHappenInTheirOrder) {
+  for (const bool changes : {false, true}) {
+    const auto reached = [](const Tensor& y) { return y.select(1, 0) - 1; };
+    const auto count = [](double by) {
+      return [by](const Tensor& y) { return row({y.select(1, 0), y.select(1, 1) * 2 + by}); };
+    };
+    ode::Event first{.when = reached, .terminal = 0};
+    ode::Event second{.when = reached, .terminal = 0};
+    if (changes) {
+      first.then = count(1);
+      second.then = count(5);
+    }
+    const auto solution = odeint(
+        [](const Tensor& y) {
+          return row({torch::ones_like(y.select(1, 0)), torch::zeros_like(y.select(1, 0))});
+        },
+        torch::zeros({1, 2}, torch::kDouble), {0, 3}, {.events = {first, second}});
+    EXPECT_EQ(solution.events.which[0], (std::vector<std::int64_t>{0, 1}));
+    EXPECT_NEAR(solution.events.time[0][0].item<double>(), 1, 1e-14);
+    EXPECT_NEAR(solution.events.time[0][1].item<double>(), 1, 1e-14);
+    EXPECT_NEAR(solution.value[0][1][1].item<double>(), changes ? 7 : 0, 1e-14);
+  }
+}
+
+TEST(Events, AreFoundBackwardsAndAtTheVeryEnd) {
+  const auto f = [](const Tensor& y) { return torch::ones_like(y); };
+  const Tensor y0 = torch::full({1, 1}, 3, torch::kDouble);
+  const auto at_one = [](const Tensor& y) { return y - 1; };
+  const auto back = odeint(f, y0, {3, 0}, {.events = {{.when = at_one, .crossing = ode::Crossing::Falling}}});
+  EXPECT_NEAR(back.events.time.item<double>(), 1, 1e-13);
+  const auto end = odeint(f, y0, {3, 1}, {.events = {{.when = at_one}}});
+  EXPECT_NEAR(end.events.time.item<double>(), 1, 1e-13);
+  const auto other = odeint(f, y0, {3, 0}, {.events = {{.when = at_one, .crossing = ode::Crossing::Rising}}});
+  EXPECT_EQ(other.events.time.size(1), 0);
+  EXPECT_EQ(other.stats.status[0], ode::Status::Finished);
+}
+
+TEST(Events, WorkWithListsAndInFloat) {
+  using State = std::vector<Tensor>;
+  const Tensor height = torch::tensor({4.9F, 19.6F}).requires_grad_(true);
+  const auto solution = odeint(
+      [](const State& y) {
+        return State{y[1], torch::full_like(y[1], -9.8)};
+      },
+      State{height, torch::zeros({2})}, {0, 10},
+      {.events = {{.when = [](const Tensor& /*t*/, const State& y) { return y[0]; },
+                   .terminal = 2,
+                   .then =
+                       [](const State& y) {
+                         return State{y[0], -.5 * y[1]};
+                       }}}});
+  EXPECT_EQ(solution.events.time.scalar_type(), torch::kDouble);
+  EXPECT_EQ(solution.events.y[1].sizes(), at::IntArrayRef({2, 2}));
+  EXPECT_NEAR(solution.events.time[0][0].item<double>(), 1, 1e-3);
+  EXPECT_NEAR(solution.events.time[1][1].item<double>(), 4, 4e-3);
+  const Tensor g = torch::autograd::grad({solution.events.time.select(1, 0).sum()}, {height})[0];
+  EXPECT_NEAR(g[0].item<double>(), 1 / 9.8, 1e-3);
+}
+
+// A number that is flat where it crosses does not say how its time moves.
+TEST(Events, WithoutASlopeHaveNoDerivative) {
+  const Tensor start = parameter(0);
+  const auto solution =
+      odeint([](const Tensor& y) { return torch::ones_like(y); }, start.unsqueeze(1), {0, 2},
+             {.events = {{.when = [](const Tensor& y) { return torch::sign(y - 1); }}}});
+  EXPECT_NEAR(solution.events.time.item<double>(), 1, 1e-13);
+  const Tensor g = torch::autograd::grad({solution.events.time.sum()}, {start})[0];
+  EXPECT_FALSE(std::isfinite(g.item<double>()));
+}
+
+TEST(Events, RejectMisuse) {
+  using State = std::vector<Tensor>;
+  const auto f = [](const Tensor& y) { return -y; };
+  const Tensor y0 = torch::ones({2, 3}, torch::kDouble);
+  const auto solve = [&](ode::Event event) { odeint(f, y0, {0, 1}, {.events = {std::move(event)}}); };
+  expect_error([&] { solve({}); }, "events[0].when: expected a function");
+  expect_error([&] { solve({.when = [](const Tensor& y) { return y; }}); },
+               "events[0].when: expected one floating-point number a sample");
+  expect_error([&] { solve({.when = [](const Tensor& y) { return y.sum(1); }, .terminal = -1}); },
+               "events[0].terminal");
+  expect_error(
+      [&] {
+        solve({.when = [](const Tensor& y) { return y.sum(1) - 2; },
+               .then = [](const Tensor& y) { return y.sum(1); }});
+      },
+      "events[0].then: expected shape");
+  expect_error(
+      [&] {
+        odeint([](const State& y) { return y; }, State{y0, y0}, {0, 1},
+               {.events = {{.when = [](const Tensor& y) { return y.sum(1); }}}});
+      },
+      "events[0].when: expected a function of the list");
+  expect_error([&] { odeint(f, y0, {0, 1}, {.jumps = {.times = torch::full({1}, NAN)}}); }, "jumps.times");
+  expect_error(
+      [&] {
+        odeint(f, y0, {0, 1}, {.jumps = {.times = torch::zeros({3, 1})}});
+      },
+      "jumps.times: expected one row");
+}
+
 // A ball that bounces ten times. The radius is only captured by the event, the rebound by what follows it.
 TEST_P(EventGradients, Bounce) {
   const std::vector<Tensor> p{parameter(12), parameter(-1),  parameter(9.8),
