@@ -163,7 +163,9 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const at::Tensor before = carry_.state(carry);
   const at::Tensor shift = carry_.shift(carry);
   const at::Tensor y = jump(number, before);
-  const Slope f(problem_->field);
+  const Mask moves = active(number);
+  Slope f(problem_->field);
+  f.keep(moves);
   const ode::Tableau& tableau = problem_->method.tableau();
   std::vector<std::vector<std::int64_t>> wanted;
   bool dense = false;
@@ -176,7 +178,6 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const std::vector<std::size_t> events = events_in(number);
   const at::Tensor moved = events.empty() ? at::Tensor() : event_shift(events, number, whole, y, stages);
 
-  const Mask moves = active(number);
   const auto held = [&](const at::Tensor& to, const at::Tensor& else_) {
     return moves.all() ? to : at::where(to_mask(moves, else_), to, else_);
   };

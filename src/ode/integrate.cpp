@@ -129,6 +129,13 @@ class Solve {
       if (clocks_[n].running && clocks_[n].accepted + clocks_[n].rejected >= options_.max_steps)
         stop(n, ode::Status::StepLimit);
     }
+    if (!joint_) leave_out_finished();
+  }
+
+  void leave_out_finished() {
+    Mask running(clocks_.size());
+    for (std::size_t n = 0; n < clocks_.size(); ++n) running[n] = clocks_[n].running;
+    f_.keep(running);
   }
 
   double error_of(std::size_t clock, const std::vector<double>& errors) const {
@@ -344,6 +351,7 @@ class Solve {
     stats.status = status_;
     stats.time = sample_times();
     stats.evaluations = f_.evaluations();
+    stats.sample_evaluations = f_.sample_evaluations();
     for (std::size_t b = 0; b < alive_.size(); ++b) {
       const std::size_t clock = clock_of(b);
       if (alive_[b]) taken_[b] = recording_.steps(clock);

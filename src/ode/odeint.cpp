@@ -32,8 +32,14 @@ using detail::Problem;
 using detail::Schedule;
 
 void check_arguments(const ode::VectorField& f, const at::Tensor& y0, const OdeintOptions& options) {
-  TORCH_CHECK(f.slope != nullptr, "f: expected a function of t and y, got an empty one");
+  TORCH_CHECK(f.slope || f.divisible, "f: expected a function of t and y, got an empty one");
   detail::check_state("y0", y0.defined() && y0.is_complex() && y0.dim() > 0 ? at::real(y0) : y0);
+  for (std::size_t i = 0; i < f.inputs.size(); ++i) {
+    const at::Tensor& input = f.inputs[i];
+    TORCH_CHECK(input.defined() && input.dim() > 0 && input.size(0) == y0.size(0), "inputs[", i,
+                "]: expected [B, …] with the ", y0.size(0), " samples of y0, got ",
+                input.defined() ? c10::str("shape ", input.sizes()) : std::string("an undefined tensor"));
+  }
   detail::check_control(options.control);
   const ode::Tableau& tableau = options.method.tableau();
   TORCH_CHECK(!tableau.error.empty() || std::holds_alternative<ode::ConstantStep>(options.control),
@@ -59,6 +65,21 @@ class PackedState {
     std::vector<std::int64_t> shape(dims_, 1);
     shape[0] = t.size(0);
     return t.view(shape);
+  }
+  ode::VectorField flat(const ode::TupleVectorField& f) const {
+    if (f.slope) {
+      return {[*this, slope = f.slope](const at::Tensor& t, const at::Tensor& y) {
+        return pack(slope(time(t), unpack(y)));
+      }};
+    }
+    return {[*this, slope = f.divisible](const at::Tensor& t, const at::Tensor& y, const State& inputs) {
+              // For any number of samples.
+              const TupleMapWithInputs at_t = [&](const State& all, const State& some) {
+                return slope(time(t), all, some);
+              };
+              return packing_.pack(at_t)(y, inputs);
+            },
+            f.inputs};
   }
   // Of `[B, T, N]`: lists of `[B, T, …]`.
   State unpack_all(const at::Tensor& values) const {
@@ -206,12 +227,10 @@ ode::Solution<at::Tensor> odeint(const ode::VectorField& f, const at::Tensor& y0
 ode::Solution<std::vector<at::Tensor>> odeint(const ode::TupleVectorField& f,
                                               const std::vector<at::Tensor>& y0, const ode::Times& t,
                                               const OdeintOptions& options) {
-  TORCH_CHECK(f.slope != nullptr, "f: expected a function of t and y, got an empty one");
+  TORCH_CHECK(f.slope || f.divisible, "f: expected a function of t and y, got an empty one");
   const PackedState packed(y0);
   const at::Tensor start = packed.pack(y0);
-  const ode::VectorField field([packed, slope = f.slope](const at::Tensor& time, const at::Tensor& y) {
-    return packed.pack(slope(packed.time(time), packed.unpack(y)));
-  });
+  const ode::VectorField field = packed.flat(f);
   check_arguments(field, start, options);
   const auto problem = std::make_shared<Problem>(Problem{field, options.method});
   add_events(*problem, options, packed);

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
+#include "stillpoint/core/mask.h"
 #include "stillpoint/ode/vector_field.h"
 
 namespace stillpoint::detail {
@@ -12,15 +14,27 @@ namespace stillpoint::detail {
 /// A vector field with its checks. It counts evaluations, so it belongs to one solve in one thread.
 class Slope {
  public:
-  explicit Slope(ode::VectorField field) : field_(std::move(field)) {}
+  explicit Slope(ode::VectorField field) : field_(std::move(field)), inputs_(field_.inputs) {}
 
-  /// f(t, y), contiguous. Throws if it differs from y in shape, dtype or device, or if y was edited.
+  /// f(t, y), contiguous; zero for the samples that are left out. Throws if it differs from y in shape, dtype
+  /// or device, if y was edited, or if the samples turn out to depend on each other.
   at::Tensor operator()(const at::Tensor& t, const at::Tensor& y) const;
+  /// From now on evaluates f for these samples only, if it takes inputs and a quarter or more are left out.
+  void keep(const Mask& running);
+
   std::int64_t evaluations() const { return evaluations_; }
+  std::int64_t sample_evaluations() const { return sample_evaluations_; }
 
  private:
+  at::Tensor call(const at::Tensor& t, const at::Tensor& y, const std::vector<at::Tensor>& inputs) const;
+  void check_independence(const at::Tensor& t, const at::Tensor& y, const at::Tensor& some) const;
+
   ode::VectorField field_;
+  std::vector<at::Tensor> inputs_;  // of the samples that are evaluated
+  at::Tensor index_;                // of these; undefined: all
+  mutable bool checked_ = false;
   mutable std::int64_t evaluations_ = 0;
+  mutable std::int64_t sample_evaluations_ = 0;
 };
 
 }  // namespace stillpoint::detail

@@ -35,6 +35,8 @@ struct Stats {
   /// Of f for the whole batch, while solving. The one that finds out what f captured, and those of backward
   /// passes, are not counted.
   std::int64_t evaluations = 0;
+  /// The same counted per sample: less than evaluations · B if finished samples were left out.
+  std::int64_t sample_evaluations = 0;
 
   bool finished() const;  ///< whether all samples did, or came to a terminal event
   std::int64_t count(Status which) const;
