@@ -6,6 +6,7 @@
 void forward(Table& table);
 void gradient(Table& table);
 void memory(Table& table);
+void odeint(Table& table);
 void evaluations(Table& table);
 void running_samples(Table& table);
 void solvers(Table& table);
