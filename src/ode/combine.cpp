@@ -1,6 +1,7 @@
 #include "ode/combine.h"
 
 #include <ATen/Dispatch.h>
+#include <ATen/EmptyTensor.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/function.h>
@@ -60,7 +61,7 @@ at::Tensor plain_combine(const at::Tensor& base, const std::vector<at::Tensor>& 
 
 at::Tensor fused_combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                          const std::vector<double>& coefficients) {
-  at::Tensor out = at::empty_like(base);
+  at::Tensor out(at::detail::empty_cpu(base.sizes(), base.scalar_type()));
   const auto count = static_cast<std::int64_t>(terms.size());
   const bool shared = terms.empty() || coefficients.size() == terms.size();
   const std::int64_t rows = shared ? 1 : base.size(0);

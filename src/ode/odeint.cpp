@@ -61,16 +61,18 @@ class PackedState {
   State unpack(const at::Tensor& y) const { return packing_.unpack(y); }
   // As it broadcasts against the first tensor.
   at::Tensor time(const at::Tensor& t) const {
-    if (t.dim() == 0) return t;
+    if (!t.defined() || t.dim() == 0) return t;
     std::vector<std::int64_t> shape(dims_, 1);
     shape[0] = t.size(0);
     return t.view(shape);
   }
   ode::VectorField flat(const ode::TupleVectorField& f) const {
     if (f.slope) {
-      return {[*this, slope = f.slope](const at::Tensor& t, const at::Tensor& y) {
+      ode::VectorField field([*this, slope = f.slope](const at::Tensor& t, const at::Tensor& y) {
         return pack(slope(time(t), unpack(y)));
-      }};
+      });
+      field.takes_time = f.takes_time;
+      return field;
     }
     return {[*this, slope = f.divisible](const at::Tensor& t, const at::Tensor& y, const State& inputs) {
               // For any number of samples.

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -58,15 +59,24 @@ void Recording::remember(const Mask& moving, const at::Tensor& y) {
 
 void Recording::write(const std::vector<std::int64_t>& columns, const at::Tensor& state,
                       const Mask& samples) {
-  if (mesh_.joint && samples.all()) {
+  const at::Tensor rows = state.contiguous();
+  const bool here = rows.is_cpu();
+  if (!here && mesh_.joint && samples.all()) {
     values_.select(1, columns[0]).copy_(state);
     return;
   }
+  const std::size_t bytes = row_width(state) * state.element_size();
+  const auto* from = static_cast<const char*>(rows.data_ptr());
+  auto* to = static_cast<char*>(values_.data_ptr());
   for (std::size_t b = 0; b < samples.size(); ++b) {
     const std::int64_t column = columns[mesh_.clock_of(b)];
     if (!samples[b] || column < 0 || column >= schedule_.outputs()) continue;
-    const auto row = static_cast<std::int64_t>(b);
-    values_.select(0, row).select(0, column).copy_(state.select(0, row));
+    if (here) {
+      std::memcpy(to + (b * schedule_.outputs() + column) * bytes, from + b * bytes, bytes);
+    } else {
+      const auto row = static_cast<std::int64_t>(b);
+      values_.select(0, row).select(0, column).copy_(state.select(0, row));
+    }
   }
 }
 

@@ -145,10 +145,21 @@ at::Tensor against(const at::Tensor& times, const at::Tensor& y) {
 }
 
 at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tensor& y) {
-  if (joint) {
-    return at::scalar_tensor(times[0], at::TensorOptions().dtype(time_type(y)).device(y.device()));
+  std::vector<std::int64_t> shape;
+  if (!joint) {
+    shape.assign(y.dim(), 1);
+    shape[0] = y.size(0);
   }
-  return as_column(at::tensor(times, at::kDouble), y).to(y.device(), time_type(y));
+  const at::ScalarType type = time_type(y);
+  const at::Tensor host = at::empty(shape, at::TensorOptions().dtype(type));
+  if (type == at::kDouble) {
+    std::copy(times.begin(), times.end(), host.data_ptr<double>());
+  } else if (type == at::kFloat) {
+    std::copy(times.begin(), times.end(), host.data_ptr<float>());
+  } else {
+    host.copy_(at::tensor(times, at::kDouble).view(shape));
+  }
+  return host.to(y.device());
 }
 
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
@@ -166,7 +177,7 @@ Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, 
       stages.next = at;
       if (!all) return stages;
     }
-    stages.slopes.push_back(f(stage_time(span, tableau.c[i], y), at));
+    stages.slopes.push_back(f(f.takes_time() ? stage_time(span, tableau.c[i], y) : at::Tensor(), at));
   }
   if (!shares_last) stages.next = advance(span, y, stages.slopes, tableau.b);
   return stages;

@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
+#include <string>
+
 #include "core/check.h"
 #include "core/rows/rows.h"
 
@@ -19,7 +21,8 @@ at::Tensor Slope::call(const at::Tensor& t, const at::Tensor& y,
     slope = field_.divisible ? field_.divisible(t, y, inputs) : field_.slope(t, y);
   } catch (c10::Error& error) {
     error.add_context(c10::str("thrown by f at a state of shape ", y.sizes(), ", ", y.scalar_type(), ", on ",
-                               y.device(), ", and a time of shape ", t.sizes()));
+                               y.device(),
+                               t.defined() ? c10::str(", and a time of shape ", t.sizes()) : std::string()));
     throw;
   }
   check_like("f", slope, y);
@@ -35,7 +38,7 @@ at::Tensor Slope::operator()(const at::Tensor& t, const at::Tensor& y) const {
     const at::Tensor slope = call(t, y, inputs_);
     return slope.is_contiguous() ? slope : slope.contiguous();
   }
-  const at::Tensor own_t = t.dim() == 0 ? t : t.index_select(0, index_);
+  const at::Tensor own_t = !t.defined() || t.dim() == 0 ? t : t.index_select(0, index_);
   const at::Tensor some = call(own_t, y.index_select(0, index_), inputs_);
   if (!checked_) check_independence(t, y, some);
   return at::zeros_like(y).index_copy(0, index_, some);

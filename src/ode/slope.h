@@ -19,6 +19,8 @@ class Slope {
   /// f(t, y), contiguous; zero for the samples that are left out. Throws if it differs from y in shape, dtype
   /// or device, if y was edited, or if the samples turn out to depend on each other.
   at::Tensor operator()(const at::Tensor& t, const at::Tensor& y) const;
+  /// Whether f reads the time; if not, it need not be made.
+  bool takes_time() const { return field_.takes_time; }
   /// From now on evaluates f for these samples only, if it takes inputs and a quarter or more are left out.
   void keep(const Mask& running);
 

@@ -27,7 +27,8 @@ struct VectorField {
   requires(std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&> &&
            !std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&, const at::Tensor&>)
       VectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
-      : slope([f = std::move(f)](const at::Tensor& /*t*/, const at::Tensor& y) mutable { return f(y); }) {}
+      : slope([f = std::move(f)](const at::Tensor& /*t*/, const at::Tensor& y) mutable { return f(y); }),
+        takes_time(false) {}
   VectorField(std::function<at::Tensor(const at::Tensor& t, const at::Tensor& y,
                                        const std::vector<at::Tensor>& inputs)>
                   f,
@@ -39,6 +40,7 @@ struct VectorField {
   std::function<at::Tensor(const at::Tensor& t, const at::Tensor& y, const std::vector<at::Tensor>& inputs)>
       divisible = {};
   std::vector<at::Tensor> inputs = {};
+  bool takes_time = true;  ///< if not, the time it is called with is undefined
 };
 
 /// The same for a state of several tensors `[B, …]` with one B, dtype and device.
@@ -53,7 +55,8 @@ struct TupleVectorField {
   requires(std::is_invocable_r_v<State, F&, const State&> &&
            !std::is_invocable_r_v<State, F&, const at::Tensor&, const State&>)
       TupleVectorField(F f)  // NOLINT(google-explicit-constructor): written as the function
-      : slope([f = std::move(f)](const at::Tensor& /*t*/, const State& y) mutable { return f(y); }) {}
+      : slope([f = std::move(f)](const at::Tensor& /*t*/, const State& y) mutable { return f(y); }),
+        takes_time(false) {}
   TupleVectorField(std::function<State(const at::Tensor& t, const State& y, const State& inputs)> f,
                    State f_inputs)
       : divisible(std::move(f)), inputs(std::move(f_inputs)) {}
@@ -61,6 +64,7 @@ struct TupleVectorField {
   std::function<State(const at::Tensor& t, const State& y)> slope = {};
   std::function<State(const at::Tensor& t, const State& y, const State& inputs)> divisible = {};
   State inputs = {};
+  bool takes_time = true;
 };
 
 }  // namespace stillpoint::ode
