@@ -97,6 +97,16 @@ struct Tape::Graph {
   void run(std::vector<variable_list>& gradients, variable_list& result) const;
 };
 
+namespace {
+
+// Whether nobody else can see a sum change.
+bool is_ours_alone(const at::Tensor& sum) {
+  return !at::GradMode::is_enabled() && sum.use_count() == 1 && sum.is_non_overlapping_and_dense() &&
+         sum.has_storage() && sum.storage().use_count() == 1;
+}
+
+}  // namespace
+
 Tape::~Tape() = default;
 Tape::Tape(Tape&&) noexcept = default;
 Tape& Tape::operator=(Tape&&) noexcept = default;
@@ -219,7 +229,13 @@ variable_list Tape::Graph::replay(const at::Tensor& v, Wanted wanted, bool creat
 
 void Tape::Graph::run(std::vector<variable_list>& gradients, variable_list& result) const {
   const auto add = [](at::Tensor& sum, at::Tensor&& term) {
-    sum = sum.defined() ? sum + term : std::move(term);
+    if (!sum.defined()) {
+      sum = std::move(term);
+    } else if (is_ours_alone(sum) && sum.sizes() == term.sizes() && sum.scalar_type() == term.scalar_type()) {
+      sum.add_(term);
+    } else {
+      sum = sum + term;
+    }
   };
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (gradients[i].empty()) continue;

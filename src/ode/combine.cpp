@@ -20,6 +20,7 @@
 namespace stillpoint::detail {
 namespace {
 
+using torch::autograd::Edge;
 using torch::autograd::edge_list;
 using torch::autograd::Node;
 using torch::autograd::variable_list;
@@ -55,22 +56,27 @@ at::Tensor scaled(const at::Tensor& t, const std::vector<double>& coefficients, 
 at::Tensor plain_combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                          const std::vector<double>& coefficients) {
   at::Tensor sum = base;
-  for (std::size_t j = 0; j < terms.size(); ++j) sum = sum + scaled(terms[j], coefficients, terms.size(), j);
+  for (std::size_t j = 0; j < terms.size(); ++j) {
+    const at::Tensor term = scaled(terms[j], coefficients, terms.size(), j);
+    sum = sum.defined() ? sum + term : term;
+  }
   return sum;
 }
 
 at::Tensor fused_combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                          const std::vector<double>& coefficients) {
-  at::Tensor out(at::detail::empty_cpu(base.sizes(), base.scalar_type()));
+  const at::Tensor& like = base.defined() ? base : terms[0];
+  at::Tensor out(at::detail::empty_cpu(like.sizes(), like.scalar_type()));
   const auto count = static_cast<std::int64_t>(terms.size());
-  const bool shared = terms.empty() || coefficients.size() == terms.size();
-  const std::int64_t rows = shared ? 1 : base.size(0);
-  const std::int64_t width = shared ? base.numel() : row_width(base);
-  AT_DISPATCH_FLOATING_TYPES(base.scalar_type(), "combine", [&] {
+  const bool alike = terms.empty() || coefficients.size() == terms.size();
+  const std::int64_t rows = alike ? 1 : like.size(0);
+  const std::int64_t width = alike ? like.numel() : row_width(like);
+  AT_DISPATCH_FLOATING_TYPES(like.scalar_type(), "combine", [&] {
+    const scalar_t* const from = base.defined() ? base.data_ptr<scalar_t>() : nullptr;
     for (std::int64_t b = 0; b < rows; ++b) {
       row_kernels<scalar_t>().add_scaled(
           pointers<scalar_t>(terms, b * width).data(), count, coefficients.data() + b * count,
-          base.data_ptr<scalar_t>() + b * width, width, out.data_ptr<scalar_t>() + b * width);
+          from == nullptr ? nullptr : from + b * width, width, out.data_ptr<scalar_t>() + b * width);
     }
   });
   return out;
@@ -78,14 +84,54 @@ at::Tensor fused_combine(const at::Tensor& base, const std::vector<at::Tensor>& 
 
 at::Tensor combine_values(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                           const std::vector<double>& coefficients) {
-  return has_kernels(base, terms) ? fused_combine(base, terms, coefficients)
-                                  : plain_combine(base, terms, coefficients);
+  return has_kernels(base.defined() ? base : terms[0], terms) ? fused_combine(base, terms, coefficients)
+                                                              : plain_combine(base, terms, coefficients);
 }
+
+// Of a tensor that several sums share. Each has an input of its own, with the coefficients it applied.
+class SharedNode : public Node {
+ public:
+  explicit SharedNode(Edge next) : Node(edge_list{std::move(next)}) {}
+
+  std::string name() const override { return "StillpointShared"; }
+
+  Edge share(const at::Tensor& t, std::vector<double> coefficients) {
+    coefficients_.push_back(std::move(coefficients));
+    return {shared_from_this(), add_input_metadata(t)};
+  }
+
+  variable_list apply(variable_list&& gradients) override {
+    std::size_t widest = 1;
+    for (const auto& of_input : coefficients_) widest = std::max(widest, of_input.size());
+    std::vector<std::size_t> inputs;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (gradients[i].defined()) inputs.push_back(i);
+    }
+    at::Tensor sum;
+    for (std::size_t first = 0; first < inputs.size(); first += kMaxTerms) {
+      const std::size_t last = std::min(first + kMaxTerms, inputs.size());
+      std::vector<at::Tensor> terms;
+      for (std::size_t i = first; i < last; ++i) terms.push_back(gradients[inputs[i]].contiguous());
+      std::vector<double> coefficients;
+      for (std::size_t b = 0; b < widest; ++b) {
+        for (std::size_t i = first; i < last; ++i) {
+          const std::vector<double>& own = coefficients_[inputs[i]];
+          coefficients.push_back(own.size() == 1 ? own[0] : own[b]);
+        }
+      }
+      sum = combine(sum, terms, coefficients);
+    }
+    return {sum};
+  }
+
+ private:
+  std::vector<std::vector<double>> coefficients_;  // of each input: one number, or one a sample
+};
 
 class CombineNode : public Node {
  public:
-  CombineNode(std::vector<double> coefficients, edge_list edges)
-      : Node(std::move(edges)), coefficients_(std::move(coefficients)) {}
+  CombineNode(std::vector<double> coefficients, edge_list edges, std::vector<bool> plain)
+      : Node(std::move(edges)), coefficients_(std::move(coefficients)), plain_(std::move(plain)) {}
 
   std::string name() const override { return "StillpointCombine"; }
 
@@ -93,36 +139,65 @@ class CombineNode : public Node {
     variable_list result(num_outputs());
     const at::Tensor& g = gradients[0];
     if (!g.defined()) return result;
-    if (next_edge(0).is_valid()) result[0] = g;
-    const std::size_t count = result.size() - 1;
-    for (std::size_t j = 0; j < count; ++j) {
-      if (next_edge(j + 1).is_valid()) result[j + 1] = scaled(g, coefficients_, count, j);
+    for (std::size_t j = 0; j < result.size(); ++j) {
+      if (!next_edge(j).is_valid()) continue;
+      result[j] = plain_[j] ? g : scaled(g, coefficients_, result.size() - 1, j - 1);
     }
     return result;
   }
 
  private:
   std::vector<double> coefficients_;
+  std::vector<bool> plain_;  // of each edge: whether the gradient goes there as it comes
 };
+
+SharedNode* shared_node(const at::Tensor& t) {
+  return t.requires_grad() ? dynamic_cast<SharedNode*>(t.grad_fn().get()) : nullptr;
+}
+
+bool is_recorded(const at::Tensor& base, const std::vector<at::Tensor>& terms) {
+  if (!at::GradMode::is_enabled()) return false;
+  if (base.defined() && base.requires_grad()) return true;
+  return std::any_of(terms.begin(), terms.end(), [](const at::Tensor& t) { return t.requires_grad(); });
+}
 
 }  // namespace
 
+at::Tensor shared(const at::Tensor& t) {
+  if (!at::GradMode::is_enabled() || !t.requires_grad()) return t;
+  at::Tensor out = t.detach();
+  const std::shared_ptr<SharedNode> node(new SharedNode(torch::autograd::impl::gradient_edge(t)),
+                                         torch::autograd::deleteNode);
+  torch::autograd::impl::set_gradient_edge(out, node->share(out, {1.0}));
+  return out;
+}
+
 at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                    const std::vector<double>& coefficients) {
-  const bool recorded = at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad([&] {
-                          variable_list all = terms;
-                          all.push_back(base);
-                          return all;
-                        }());
-  if (!recorded) return combine_values(base, terms, coefficients);
+  if (!is_recorded(base, terms)) return combine_values(base, terms, coefficients);
   at::Tensor out;
   {
     const at::NoGradGuard no_grad;
     out = combine_values(base, terms, coefficients);
   }
-  edge_list edges{torch::autograd::impl::gradient_edge(base)};
-  for (const at::Tensor& term : terms) edges.push_back(torch::autograd::impl::gradient_edge(term));
-  const std::shared_ptr<Node> node(new CombineNode(coefficients, std::move(edges)),
+  edge_list edges;
+  std::vector<bool> plain;
+  const auto connect = [&](const at::Tensor& t, std::vector<double> own) {
+    SharedNode* const node = t.defined() ? shared_node(t) : nullptr;
+    plain.push_back(node != nullptr || edges.empty());
+    if (node != nullptr) {
+      edges.push_back(node->share(t, std::move(own)));
+    } else {
+      edges.push_back(t.defined() ? torch::autograd::impl::gradient_edge(t) : Edge{});
+    }
+  };
+  connect(base, {1.0});
+  for (std::size_t j = 0; j < terms.size(); ++j) {
+    std::vector<double> own;
+    for (std::size_t i = j; i < coefficients.size(); i += terms.size()) own.push_back(coefficients[i]);
+    connect(terms[j], std::move(own));
+  }
+  const std::shared_ptr<Node> node(new CombineNode(coefficients, std::move(edges), std::move(plain)),
                                    torch::autograd::deleteNode);
   torch::autograd::create_gradient_edge(out, node);
   return out;

@@ -6,10 +6,14 @@
 
 namespace stillpoint::detail {
 
-/// base + Σ_j c_j terms_j, contiguous, recorded if gradients are on. `coefficients` holds one number a term,
+/// base + Σ_j c_j terms_j, contiguous, recorded if gradients are on; an undefined base is zero. `coefficients` holds one number a term,
 /// or a row of such numbers for each sample.
 at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                    const std::vector<double>& coefficients);
+
+/// `t`, to be a term or base of several sums: their gradients come back to it as one sum, made in one pass.
+/// Itself if nothing is recorded.
+at::Tensor shared(const at::Tensor& t);
 
 /// For each sample the root mean square of e / (absolute + relative · max(|y|, |next|)), with e = Σ_j c_j
 /// terms_j. NaN if `next` is not finite.

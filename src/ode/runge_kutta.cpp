@@ -162,9 +162,11 @@ at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tenso
   return host.to(y.device());
 }
 
-Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
+Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& from,
                  const at::Tensor& first, bool all) {
+  const at::Tensor y = shared(from);
   Stages stages;
+  stages.start = y;
   const std::size_t count = tableau.stages();
   const bool shares_last = tableau.first_same_as_last();
   for (std::size_t i = 0; i < count; ++i) {
@@ -172,14 +174,14 @@ Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, 
       stages.slopes.push_back(first);
       continue;
     }
-    const at::Tensor at = i == 0 ? y : advance(span, y, stages.slopes, tableau.a[i]);
+    at::Tensor at = i == 0 ? y : advance(span, y, stages.slopes, tableau.a[i]);
     if (shares_last && i + 1 == count) {
-      stages.next = at;
+      at = stages.next = shared(at);
       if (!all) return stages;
     }
-    stages.slopes.push_back(f(f.takes_time() ? stage_time(span, tableau.c[i], y) : at::Tensor(), at));
+    stages.slopes.push_back(shared(f(f.takes_time() ? stage_time(span, tableau.c[i], y) : at::Tensor(), at)));
   }
-  if (!shares_last) stages.next = advance(span, y, stages.slopes, tableau.b);
+  if (!shares_last) stages.next = shared(advance(span, y, stages.slopes, tableau.b));
   return stages;
 }
 
@@ -188,7 +190,7 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
   const auto shorter = [&] { return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false).next; };
   if (tableau.interpolant.empty()) return shorter();
   const DenseOutput dense(tableau, span, output);
-  const at::Tensor from = dense.base(y, stages.next);
+  const at::Tensor from = dense.base(stages.start, stages.next);
   if (!span.start_at.defined()) return dense.by_numbers(from, stages.slopes);
   const at::Tensor inside = dense.by_tensors(from, stages.slopes, y);
   // A step without a length has no inside, but its derivatives in the times are those of a step.

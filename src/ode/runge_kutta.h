@@ -13,6 +13,7 @@ namespace stillpoint::detail {
 
 /// The stages of a step, and where it leads.
 struct Stages {
+  at::Tensor start;  ///< y, as the sums of the step share it
   std::vector<at::Tensor> slopes;
   at::Tensor next;
 };

@@ -27,7 +27,8 @@ struct RowKernels {
   /// (zero) or out.
   void (*combine)(const T* basis, std::int64_t stride, std::int64_t count, const double* coefficients,
                   std::int64_t width, const T* base, T* out);
-  /// out = base + Σ_j coefficients[j] terms[j] for j < count, n numbers each.
+  /// out = base + Σ_j coefficients[j] terms[j] for j < count, n numbers each; base may be null (zero) if count
+  /// > 0.
   void (*add_scaled)(const T* const* terms, std::int64_t count, const double* coefficients, const T* base,
                      std::int64_t n, T* out);
   /// For one row: Σ_i (e_i / (absolute + relative max(|y_i|, |next_i|)))² with e = Σ_j coefficients[j]
