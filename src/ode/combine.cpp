@@ -82,6 +82,29 @@ at::Tensor fused_combine(const at::Tensor& base, const std::vector<at::Tensor>& 
   return out;
 }
 
+// One pass over all numbers, whether rows have one s or each their own: the same numbers come out.
+template <class T>
+void add_scaled_rows(const at::Tensor& base, const std::vector<at::Tensor>& terms,
+                     const std::vector<double>& weights, const std::vector<double>& scales, at::Tensor& out) {
+  const bool one = scales.size() == 1;
+  const std::int64_t width = one ? 1 : row_width(base);
+  std::vector<T> scale(scales.size() * width);
+  for (std::size_t b = 0; b < scales.size(); ++b)
+    std::fill_n(scale.begin() + static_cast<std::int64_t>(b) * width, width, static_cast<T>(scales[b]));
+  row_kernels<T>().add_scaled_rows(pointers<T>(terms, 0).data(), static_cast<std::int64_t>(terms.size()),
+                                   weights.data(), scale.data(), one, base.data_ptr<T>(), base.numel(),
+                                   out.data_ptr<T>());
+}
+
+std::vector<double> outer(const std::vector<double>& scales, const std::vector<double>& weights) {
+  std::vector<double> products;
+  products.reserve(scales.size() * weights.size());
+  for (const double s : scales) {
+    for (const double w : weights) products.push_back(s * w);
+  }
+  return products;
+}
+
 at::Tensor combine_values(const at::Tensor& base, const std::vector<at::Tensor>& terms,
                           const std::vector<double>& coefficients) {
   return has_kernels(base.defined() ? base : terms[0], terms) ? fused_combine(base, terms, coefficients)
@@ -172,14 +195,11 @@ at::Tensor shared(const at::Tensor& t) {
   return out;
 }
 
-at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
-                   const std::vector<double>& coefficients) {
-  if (!is_recorded(base, terms)) return combine_values(base, terms, coefficients);
-  at::Tensor out;
-  {
-    const at::NoGradGuard no_grad;
-    out = combine_values(base, terms, coefficients);
-  }
+namespace {
+
+// Gives a sum its derivatives.
+at::Tensor attach(at::Tensor out, const at::Tensor& base, const std::vector<at::Tensor>& terms,
+                  const std::vector<double>& coefficients) {
   edge_list edges;
   std::vector<bool> plain;
   const auto connect = [&](const at::Tensor& t, std::vector<double> own) {
@@ -203,6 +223,28 @@ at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
   return out;
 }
 
+}  // namespace
+
+at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
+                   const std::vector<double>& coefficients) {
+  if (!is_recorded(base, terms)) return combine_values(base, terms, coefficients);
+  const at::AutoGradMode off(false);
+  at::Tensor out = combine_values(base, terms, coefficients);
+  return attach(std::move(out), base, terms, coefficients);
+}
+
+at::Tensor combine(const at::Tensor& base, const std::vector<at::Tensor>& terms,
+                   const std::vector<double>& weights, const std::vector<double>& scales) {
+  if (terms.empty() || scales.empty() || !has_kernels(base, terms))
+    return combine(base, terms, outer(scales, weights));
+  const bool recorded = is_recorded(base, terms);
+  const at::AutoGradMode off(false);
+  at::Tensor out(at::detail::empty_cpu(base.sizes(), base.scalar_type()));
+  AT_DISPATCH_FLOATING_TYPES(base.scalar_type(), "combine",
+                             [&] { add_scaled_rows<scalar_t>(base, terms, weights, scales, out); });
+  return recorded ? attach(std::move(out), base, terms, outer(scales, weights)) : out;
+}
+
 namespace {
 
 std::vector<double> plain_error_norms(const std::vector<at::Tensor>& terms,
@@ -220,24 +262,21 @@ std::vector<double> plain_error_norms(const std::vector<at::Tensor>& terms,
 
 }  // namespace
 
-std::vector<double> error_norms(const std::vector<at::Tensor>& terms, const std::vector<double>& coefficients,
-                                const at::Tensor& y, const at::Tensor& next, double absolute,
-                                double relative) {
+std::vector<double> error_norms(const std::vector<at::Tensor>& terms, const std::vector<double>& weights,
+                                const std::vector<double>& scales, const at::Tensor& y,
+                                const at::Tensor& next, double absolute, double relative) {
   const std::int64_t width = row_width(y);
   if (width == 0) return std::vector<double>(y.size(0), 0.0);
-  if (!has_kernels(y, terms)) return plain_error_norms(terms, coefficients, y, next, absolute, relative);
+  if (!has_kernels(y, terms))
+    return plain_error_norms(terms, outer(scales, weights), y, next, absolute, relative);
   std::vector<double> norms(y.size(0));
-  const auto count = static_cast<std::int64_t>(terms.size());
-  const std::int64_t stride = coefficients.size() == terms.size() ? 0 : count;
   AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "error_norms", [&] {
-    for (std::int64_t b = 0; b < y.size(0); ++b) {
-      const double sum = row_kernels<scalar_t>().error_square(
-          pointers<scalar_t>(terms, b * width).data(), count, coefficients.data() + b * stride,
-          y.data_ptr<scalar_t>() + b * width, next.data_ptr<scalar_t>() + b * width, absolute, relative,
-          width);
-      norms[b] = std::sqrt(sum / static_cast<double>(width));
-    }
+    row_kernels<scalar_t>().error_squares(
+        pointers<scalar_t>(terms, 0).data(), static_cast<std::int64_t>(terms.size()), weights.data(),
+        scales.data(), scales.size() == 1 ? 0 : 1, y.data_ptr<scalar_t>(), next.data_ptr<scalar_t>(),
+        absolute, relative, y.size(0), width, norms.data());
   });
+  for (double& norm : norms) norm = std::sqrt(norm / static_cast<double>(width));
   return norms;
 }
 

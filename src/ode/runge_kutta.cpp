@@ -42,33 +42,32 @@ at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
   return time + (told - time.detach());
 }
 
-// The terms whose weight is not zero for all clocks, and their weights times the length of the step.
+// The terms whose weight is not zero.
 struct Sum {
   std::vector<at::Tensor> terms;
-  std::vector<double> coefficients;
+  std::vector<double> weights;
+
+  Sum(const std::vector<at::Tensor>& slopes, const std::vector<double>& all) {
+    for (std::size_t j = 0; j < slopes.size() && j < all.size(); ++j) {
+      if (all[j] == 0.0) continue;
+      terms.push_back(slopes[j]);
+      weights.push_back(all[j]);
+    }
+  }
 };
 
-Sum weighted(const Span& span, const std::vector<at::Tensor>& slopes, const std::vector<double>& weights) {
-  Sum sum;
-  std::vector<double> kept;
-  for (std::size_t j = 0; j < slopes.size() && j < weights.size(); ++j) {
-    if (weights[j] == 0.0) continue;
-    sum.terms.push_back(slopes[j]);
-    kept.push_back(weights[j]);
-  }
-  sum.coefficients.reserve(span.start.size() * kept.size());
-  for (std::size_t n = 0; n < span.start.size(); ++n) {
-    for (const double weight : kept) sum.coefficients.push_back((span.end[n] - span.start[n]) * weight);
-  }
-  return sum;
+std::vector<double> lengths(const Span& span) {
+  std::vector<double> lengths(span.start.size());
+  for (std::size_t n = 0; n < lengths.size(); ++n) lengths[n] = span.end[n] - span.start[n];
+  return lengths;
 }
 
 // y + h Σ_j weights_j slopes_j
 at::Tensor advance(const Span& span, const at::Tensor& y, const std::vector<at::Tensor>& slopes,
                    const std::vector<double>& weights) {
   if (!span.start_at.defined()) {
-    const Sum sum = weighted(span, slopes, weights);
-    return combine(y, sum.terms, sum.coefficients);
+    const Sum sum(slopes, weights);
+    return combine(y, sum.terms, sum.weights, lengths(span));
   }
   at::Tensor direction;
   for (std::size_t j = 0; j < slopes.size() && j < weights.size(); ++j) {
@@ -202,8 +201,12 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
 
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,
                                 const Stages& stages, double absolute, double relative) {
-  const Sum sum = weighted(span, stages.slopes, tableau.error);
-  return error_norms(sum.terms, sum.coefficients, y, stages.next, absolute, relative);
+  Sum sum(stages.slopes, tableau.error);
+  if (sum.terms.empty()) {  // no estimate: zero where the state is finite
+    sum.terms.push_back(stages.next);
+    sum.weights.push_back(0.0);
+  }
+  return error_norms(sum.terms, sum.weights, lengths(span), y, stages.next, absolute, relative);
 }
 
 }  // namespace stillpoint::detail

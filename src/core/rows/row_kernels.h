@@ -27,14 +27,18 @@ struct RowKernels {
   /// (zero) or out.
   void (*combine)(const T* basis, std::int64_t stride, std::int64_t count, const double* coefficients,
                   std::int64_t width, const T* base, T* out);
-  /// out = base + Σ_j coefficients[j] terms[j] for j < count, n numbers each; base may be null (zero) if count
-  /// > 0.
+  /// out = base + Σ_j coefficients[j] terms[j] for j < count, n numbers each; base may be null (zero) if
+  /// count > 0.
   void (*add_scaled)(const T* const* terms, std::int64_t count, const double* coefficients, const T* base,
                      std::int64_t n, T* out);
-  /// For one row: Σ_i (e_i / (absolute + relative max(|y_i|, |next_i|)))² with e = Σ_j coefficients[j]
-  /// terms[j] for j < count; NaN if next is not finite. 0/0 counts as 0.
-  double (*error_square)(const T* const* terms, std::int64_t count, const double* coefficients, const T* y,
-                         const T* next, double absolute, double relative, std::int64_t width);
+  /// out = base + scale · Σ_j weights[j] terms[j] for j < count, count > 0, n numbers each; one scale, or n.
+  void (*add_scaled_rows)(const T* const* terms, std::int64_t count, const double* weights, const T* scale,
+                          bool one_scale, const T* base, std::int64_t n, T* out);
+  /// For each row: Σ_i (e_i / (absolute + relative max(|y_i|, |next_i|)))² with e = scale[b·scale_stride] Σ_j
+  /// weights[j] terms[j] for j < count, count > 0; NaN if next is not finite. 0/0 counts as 0.
+  void (*error_squares)(const T* const* terms, std::int64_t count, const double* weights, const double* scale,
+                        std::int64_t scale_stride, const T* y, const T* next, double absolute,
+                        double relative, std::int64_t rows, std::int64_t width, double* out);
 };
 
 /// Samples whose small systems are solved together, when there are that many.

@@ -31,7 +31,7 @@ std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::
                                 const std::vector<double>& start, const std::vector<double>& length,
                                 int order, double absolute, double relative) {
   const auto norms = [&](const std::vector<at::Tensor>& terms, const std::vector<double>& coefficients) {
-    return error_norms(terms, coefficients, y0, y0, absolute, relative);
+    return error_norms(terms, coefficients, {1.0}, y0, y0, absolute, relative);
   };
   const std::vector<double> state = norms({y0}, {1.0});
   const std::vector<double> steepness = norms({slope}, {1.0});
@@ -48,7 +48,7 @@ std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::
     moves.push_back(batch == 0 ? 0.0 : std::copysign(tried[n], length[n]));
     times.push_back(start[n] + moves.back());
   }
-  const at::Tensor there = f(as_time(times, joint, y0), combine(y0, {slope}, moves));
+  const at::Tensor there = f(as_time(times, joint, y0), combine(y0, {slope}, {1.0}, moves));
   std::vector<double> bend = norms({there, slope}, {1.0, -1.0});
   for (std::size_t b = 0; b < batch; ++b) {
     tried[b] = tried[b] > 0.0 ? choose(tried[b], steepness[b], bend[b] / tried[b], way(b), order) : way(b);

@@ -70,13 +70,13 @@ double StepControl::factor() const {
   const double p = pid_.proportional;
   const double i = pid_.integral;
   const double d = pid_.derivative;
-  return pid_.safety * std::pow(ease_[0], (p + i + d) * exponent_) *
-         std::pow(ease_[1], -(p + 2.0 * d) * exponent_) * std::pow(ease_[2], d * exponent_);
+  return pid_.safety *
+         std::exp(exponent_ * ((p + i + d) * ease_[0] - (p + 2.0 * d) * ease_[1] + d * ease_[2]));
 }
 
 void StepControl::accept(double error, double length) {
   if (!adaptive_) return;
-  ease_ = {1.0 / std::max(error, kLeastError), ease_[0], ease_[1]};
+  ease_ = {-std::log(std::max(error, kLeastError)), ease_[0], ease_[1]};
   const double most = rejected_ ? 1.0 : pid_.most_factor;
   const double grown = length * std::clamp(factor(), pid_.least_factor, most);
   // A step that was cut to end somewhere says nothing against a longer one.

@@ -40,7 +40,7 @@ class StepControl {
   double length_;
   double before_rejections_;
   bool rejected_ = false;
-  std::array<double, 3> ease_ = {1.0, 1.0, 1.0};  // tolerance / error, the latest first
+  std::array<double, 3> ease_ = {0.0, 0.0, 0.0};  // logarithms of tolerance / error, the latest first
 };
 
 /// Throws unless the options are in range, naming the field.
