@@ -39,6 +39,7 @@
 #include "stillpoint/nn/fixed_point.h"
 #include "stillpoint/nn/monotone.h"
 #include "stillpoint/nn/multiscale.h"
+#include "stillpoint/nn/neural_ode.h"
 #include "stillpoint/nn/parametrizations.h"
 #include "stillpoint/nn/residual_conv.h"
 #include "stillpoint/nn/transformer_block.h"
