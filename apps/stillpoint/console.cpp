@@ -37,7 +37,8 @@ std::string decimal(std::optional<double> number, int digits) {
 }
 
 std::string show_error(Task task, double error) {
-  return task == Task::Numbers ? decimal(error, 4) : fmt::format("{:.2f} %", 100 * error);
+  const bool share = task == Task::Classes || task == Task::Characters;
+  return share ? fmt::format("{:.2f} %", 100 * error) : decimal(error, 4);
 }
 
 /// 1234567 as 1,234,567.
@@ -96,10 +97,13 @@ void Console::summary(Task task, const std::vector<VariantResult>& results) {
   line(fmt::format(kSummaryRow, "variant", "epochs", text ? "char." : "error", "iter.", "iter.", "/ epoch",
                    "bytes a step", "error"));
   for (const auto& result : results) {
+    const auto forward = result.forward_evaluations ? result.forward_evaluations : result.forward_iterations;
+    const auto backward =
+        result.backward_evaluations ? result.backward_evaluations : result.backward_iterations;
     line(fmt::format(kSummaryRow, result.name, result.epochs.size(),
                      text ? decimal(result.bits_per_character, 3) : show_error(task, result.test_error),
-                     decimal(result.forward_iterations, 1), decimal(result.backward_iterations, 1),
-                     decimal(result.seconds_per_epoch, 2), grouped(result.peak_bytes),
+                     decimal(forward, 1), decimal(backward, 1), decimal(result.seconds_per_epoch, 2),
+                     grouped(result.peak_bytes),
                      result.gradient_error ? fmt::format("{:.1e}", *result.gradient_error) : "-"));
   }
 }

@@ -37,4 +37,15 @@ Dataset load_text(const std::filesystem::path& file, std::int64_t length, c10::D
 /// Equilibrium Models by Jacobian Regularization, section 5.1.)
 Dataset make_curve(c10::Device device);
 
+/// The spiral dy/dt = y³ A with A = [[−0.1, 2], [−2, −0.1]], from (2, 0) at 1,000 times up to 25: its pieces
+/// of ten times as inputs [N, 2] and targets [N, 10, 2]; the test is all of it. (The example of torchdiffeq.)
+Dataset make_spiral(c10::Device device);
+inline constexpr double kSpiralEnd = 25;
+inline constexpr std::int64_t kSpiralTimes = 1000;
+
+/// Likewise of prey and predators with rates (1.5, 1, 3, 1), from (1, 1) at 101 times up to 10.
+Dataset make_lotka_volterra(c10::Device device);
+inline constexpr double kLotkaVolterraEnd = 10;
+inline constexpr std::int64_t kLotkaVolterraTimes = 101;
+
 }  // namespace stillpoint::app

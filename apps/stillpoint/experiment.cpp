@@ -19,6 +19,9 @@
 #include "stillpoint/equations/solvers/peaceman_rachford.h"
 #include "stillpoint/equations/solvers/picard.h"
 #include "stillpoint/linear/solvers/gmres.h"
+#include "stillpoint/ode/gradients/discrete.h"
+#include "stillpoint/ode/gradients/unrolled.h"
+#include "trajectory_network.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
@@ -172,25 +175,72 @@ Experiment transformer_experiment() {
       .measured = 10};
 }
 
+/// A model that makes its own data.
+std::function<Dataset(const std::filesystem::path&, c10::Device)> own_data(const std::string& model,
+                                                                           Dataset (*make)(c10::Device)) {
+  return [=](const std::filesystem::path& data, c10::Device device) {
+    if (!data.empty()) {
+      throw UserError(fmt::format("--data: --model {} makes its own data; leave --data out", model));
+    }
+    return make(device);
+  };
+}
+
 Experiment curve_experiment() {
   const auto options = solve_to(1e-4, Anderson{.memory = 5}, 200);
   return {.name = "jacobian-toy",
           .description =
               "z* = W2 relu(W1 z* + U x + b1) + b2 of 50 units fits a curve; gamma weighs its Jacobian",
           .task = Task::Numbers,
-          .load =
-              [](const std::filesystem::path& data, c10::Device device) {
-                if (!data.empty()) {
-                  throw UserError("--data: --model jacobian-toy makes its own data; leave --data out");
-                }
-                return make_curve(device);
-              },
+          .load = own_data("jacobian-toy", make_curve),
           .data = {},
           .recipe = {.batch = 64, .epochs = 20, .optimizer = Recipe::Optimizer::Adam, .rate = cosine},
           .variants = {variant_of<CurveNetwork>("gamma-0", 0.0, options),
                        variant_of<CurveNetwork>("gamma-2", 2.0, options),
                        variant_of<CurveNetwork>("gamma-4", 4.0, options)},
           .reference = exactly(Anderson{})};
+}
+
+OdeintOptions solve_ode(ode::GradientRule gradient) {
+  return {.gradient = std::move(gradient),
+          .tolerance = {.relative = 1e-5, .absolute = 1e-6},
+          .on_failure = OnFailure::Ignore};
+}
+
+Experiment spiral_experiment() {
+  const double step = kSpiralEnd / (kSpiralTimes - 1);
+  using Spiral = TrajectoryNetwork<SpiralField>;
+  return {.name = "spiral",
+          .description = "dy/dt = W2 tanh(W1 y^3 + b1) + b2 of 50 units learns a spiral from pieces of it",
+          .task = Task::Trajectories,
+          .load = own_data("spiral", make_spiral),
+          .data = {},
+          .recipe = {.batch = 20,
+                     .epochs = 40,
+                     .optimizer = Recipe::Optimizer::RmsProp,
+                     .rate = [](double, double) { return 1e-3; }},
+          .variants = {variant_of<Spiral>("discrete", step, kSpiralTimes, solve_ode(ode::Discrete{})),
+                       variant_of<Spiral>("unrolled", step, kSpiralTimes, solve_ode(ode::Unrolled{}))},
+          .counts_evaluations = true,
+          .reference = {}};
+}
+
+Experiment lotka_volterra_experiment() {
+  const double step = kLotkaVolterraEnd / (kLotkaVolterraTimes - 1);
+  using Populations = TrajectoryNetwork<LotkaVolterraField>;
+  return {.name = "lotka-volterra",
+          .description = "The four rates of prey and predators, from pieces of their trajectory",
+          .task = Task::Trajectories,
+          .load = own_data("lotka-volterra", make_lotka_volterra),
+          .data = {},
+          .recipe = {.batch = 20,
+                     .epochs = 150,
+                     .optimizer = Recipe::Optimizer::Adam,
+                     .rate = [](double done, double all) { return 10 * cosine(done, all); }},
+          .variants = {variant_of<Populations>("discrete", step, kLotkaVolterraTimes,
+                                               solve_ode(ode::Discrete{}))},
+          .counts_evaluations = true,
+          .reference = {}};
 }
 
 }  // namespace
@@ -215,8 +265,9 @@ const Variant& Experiment::variant(const std::string& wanted) const {
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> all{
-      fixed_point_experiment(), monotone_experiment(),    monotone_conv_experiment(), conv_experiment(),
-      multiscale_experiment(),  transformer_experiment(), curve_experiment()};
+      fixed_point_experiment(), monotone_experiment(),   monotone_conv_experiment(),
+      conv_experiment(),        multiscale_experiment(), transformer_experiment(),
+      curve_experiment(),       spiral_experiment(),     lotka_volterra_experiment()};
   return all;
 }
 

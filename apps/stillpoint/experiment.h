@@ -19,7 +19,7 @@ inline constexpr double kTolerance = 1e-5;
 
 /// How a network is trained.
 struct Recipe {
-  enum class Optimizer : std::uint8_t { GradientDescent, Adam };
+  enum class Optimizer : std::uint8_t { GradientDescent, Adam, RmsProp };
 
   std::int64_t batch = 100;
   std::int64_t epochs = 3;  ///< unless told otherwise
@@ -47,6 +47,8 @@ struct Experiment {
   std::filesystem::path data;  ///< unless told otherwise; empty: must be told, or there is none
   Recipe recipe;
   std::vector<Variant> variants;
+  /// Whether the cost of a solve is told in evaluations of an ODE's f, not in iterations.
+  bool counts_evaluations = false;
   /// How the implicit layer is solved for the gradient that others are compared with, in double precision.
   FixedPointOptions reference;
   std::int64_t measured = 100;  ///< test examples that gradients and residuals are compared on

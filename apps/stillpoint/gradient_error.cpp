@@ -34,13 +34,13 @@ std::optional<double> gradient_error(const Experiment& experiment, const Trained
   const auto gradient = loss_gradient(experiment.task, *network, batch);
   const auto precise = copy();
   precise->to(torch::kDouble);
-  if (auto* options = precise->solve_options()) {
-    *options = experiment.reference;
-  }
+  precise->solve_exactly(experiment.reference);
   const auto exact =
       loss_gradient(experiment.task, *precise, {in_double(batch.inputs), in_double(batch.targets)});
-  if (precise->stats() != nullptr && !precise->stats()->converged()) {
-    return std::nullopt;
+  if (const auto cost = precise->cost()) {
+    if (!std::ranges::all_of(cost->solved, [](bool solved) { return solved; })) {
+      return std::nullopt;
+    }
   }
   const auto largest = [](const at::Tensor& t) { return t.abs().max().item<double>(); };
   double scale = 0;

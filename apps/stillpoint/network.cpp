@@ -2,7 +2,33 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+
 namespace stillpoint::app {
+
+std::optional<SolveCost> Network::cost() const {
+  const auto slowest = [](const Stats& of) { return static_cast<double>(std::ranges::max(of.iterations)); };
+  const auto* solve = stats();
+  if (solve == nullptr) {
+    return std::nullopt;
+  }
+  SolveCost cost{.forward = slowest(*solve)};
+  for (const auto status : solve->status) {
+    cost.solved.push_back(status == Status::Converged);
+  }
+  if (solve->backward && !solve->backward->status.empty()) {
+    cost.backward = slowest(*solve->backward);
+    cost.backward_unsolved =
+        static_cast<std::int64_t>(solve->backward->status.size()) - solve->backward->count(Status::Converged);
+  }
+  return cost;
+}
+
+void Network::solve_exactly(const FixedPointOptions& reference) {
+  if (auto* options = solve_options()) {
+    *options = reference;
+  }
+}
 
 void copy_weights(Network& from, Network& to) {
   const auto like = from.parameters().front();

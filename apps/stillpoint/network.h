@@ -4,12 +4,23 @@
 #include <ATen/TensorOperators.h>
 #include <torch/nn/module.h>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "stillpoint/equations/diagnostics/jacobian_norm.h"
 #include "stillpoint/equations/fixed_point.h"
 
 namespace stillpoint::app {
+
+/// What the latest solve of a network cost, and how it ended.
+struct SolveCost {
+  double forward = 0;                   ///< iterations of the slowest sample; or evaluations of an ODE's f
+  std::optional<double> backward = {};  ///< the same of the backward pass after it
+  std::vector<bool> solved = {};        ///< which samples were
+  std::int64_t backward_unsolved = 0;   ///< samples whose backward solve missed its tolerance
+};
 
 /// What is trained: explicit, or with one implicit layer.
 class Network : public torch::nn::Module {
@@ -17,10 +28,14 @@ class Network : public torch::nn::Module {
   /// Of a batch: logits `[B, classes]` or `[B, T, symbols]`, or numbers `[B, 1]`.
   virtual at::Tensor forward(const at::Tensor& inputs) = 0;
 
-  /// How the implicit layer is solved, to read and to change; null for an explicit network.
+  /// How a fixed point is solved, to read and to change; null for a network without one.
   virtual FixedPointOptions* solve_options() { return nullptr; }
-  /// How the latest solve went, and the backward pass after it; null for an explicit network.
+  /// How the latest solve of a fixed point went, and the backward pass after it; null as above.
   virtual const Stats* stats() const { return nullptr; }
+  /// What the latest solve cost, of whatever kind it is; empty for an explicit network.
+  virtual std::optional<SolveCost> cost() const;
+  /// From now on solves as exactly as double precision allows: a fixed point as `reference` says.
+  virtual void solve_exactly(const FixedPointOptions& reference);
   /// What is added to the loss in training, after a forward pass; undefined: nothing.
   virtual at::Tensor penalty() { return {}; }
 };

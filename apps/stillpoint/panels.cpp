@@ -23,6 +23,8 @@ Scale scale_of(Task task) {
       return {"Test error", "wrong labels (%)", &Pass::error, 100};
     case Task::Characters:
       return {"Test text", "bits a character", &Pass::loss, 1 / std::numbers::ln2};
+    case Task::Trajectories:
+      return {"Test error", "mean absolute error", &Pass::error, 1};
     case Task::Numbers:
       break;
   }
@@ -96,6 +98,64 @@ Panel residual_panel(const std::vector<Trace>& traces, double tolerance) {
                             .style = "lines linewidth 1.5 dashtype 2",
                             .points = {{0, tolerance}, {last, tolerance}},
                             .colored = false});
+  }
+  return panel;
+}
+
+namespace {
+
+/// What a network makes of the start of the test example, [T, D].
+at::Tensor follow(const TrainedVariant& variant, const Examples& test) {
+  variant.network->eval();
+  return variant.network->forward(test.inputs)[0];
+}
+
+}  // namespace
+
+Panel phase_panel(const std::vector<TrainedVariant*>& variants, const Examples& test) {
+  const torch::NoGradGuard no_grad;
+  Panel panel{.title = "Phase portrait",
+              .x_label = "first",
+              .y_label = "second",
+              .settings = "set key below\n",
+              .curves = {}};
+  const auto add = [&](const std::string& title, const std::string& style, const at::Tensor& y,
+                       bool colored) {
+    panel.curves.push_back({.title = title,
+                            .style = style,
+                            .points = points_of(y.select(1, 0), y.select(1, 1)),
+                            .colored = colored});
+  };
+  add("observed", "points pointtype 7 pointsize 0.3", test.targets[0], false);
+  for (const auto* variant : variants) {
+    const auto width = 2 * (variants.size() - panel.curves.size()) + 3;  // the points are a curve, too
+    add(variant->name, fmt::format("lines linewidth {}", width), follow(*variant, test), true);
+  }
+  return panel;
+}
+
+Panel course_panel(const std::vector<TrainedVariant*>& variants, const Examples& test) {
+  const torch::NoGradGuard no_grad;
+  Panel panel{.title = "Over time",
+              .x_label = "time step",
+              .y_label = "state",
+              .settings = "set key below\n",
+              .curves = {}};
+  const auto observed = test.targets[0];
+  const auto steps = torch::arange(observed.size(0));
+  panel.settings += fmt::format("set xtics {}\n", std::max<std::int64_t>(1, observed.size(0) / 4));
+  for (std::int64_t d = 0; d < observed.size(1); ++d) {
+    panel.curves.push_back({.title = d == 0 ? "observed" : "",
+                            .style = "points pointtype 7 pointsize 0.3",
+                            .points = points_of(steps, observed.select(1, d)),
+                            .colored = false});
+  }
+  const auto fitted = follow(*variants.front(), test);
+  for (std::int64_t d = 0; d < observed.size(1); ++d) {
+    panel.curves.push_back(
+        {.title = fmt::format("{} of {}", d == 0 ? "first" : "second", variants.front()->name),
+         .style = "lines linewidth 2",
+         .points = points_of(steps, fitted.select(1, d))});
   }
   return panel;
 }

@@ -5,13 +5,17 @@
 
 namespace stillpoint::app {
 
-VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test) {
+VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test,
+                        bool counts_evaluations) {
   VariantResult result;
   result.name = std::move(name);
   result.test_error = test.error;
   result.forward_iterations = test.iterations;
   if (task == Task::Characters) {
     result.bits_per_character = test.loss / std::numbers::ln2;
+  }
+  if (task == Task::Trajectories) {
+    result.mean_absolute_error = test.error;
   }
   if (!epochs.empty()) {
     const auto& last = epochs.back().train;
@@ -23,6 +27,10 @@ VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, 
       seconds += epoch.train.seconds;
     }
     result.seconds_per_epoch = seconds / static_cast<double>(epochs.size());
+  }
+  if (counts_evaluations) {
+    std::swap(result.forward_iterations, result.forward_evaluations);
+    std::swap(result.backward_iterations, result.backward_evaluations);
   }
   result.epochs = std::move(epochs);
   return result;

@@ -38,13 +38,17 @@ struct VariantResult {
   std::optional<double> train_error;          ///< in the last epoch, while it trained
   std::optional<double> forward_iterations;   ///< in the last epoch, while it trained, or else in the test
   std::optional<double> backward_iterations;  ///< in the last epoch
-  std::optional<double> seconds_per_epoch;    ///< of training, without the test
-  std::int64_t peak_bytes = 0;                ///< of tensors, during one training step with the final weights
-  std::optional<double> gradient_error;       ///< empty if the reference itself does not converge
+  /// In their place, where an ODE is solved: evaluations of its f for a batch.
+  std::optional<double> forward_evaluations = {}, backward_evaluations = {};
+  std::optional<double> mean_absolute_error = {};  ///< of the test trajectory
+  std::optional<double> seconds_per_epoch;         ///< of training, without the test
+  std::int64_t peak_bytes = 0;           ///< of tensors, during one training step with the final weights
+  std::optional<double> gradient_error;  ///< empty if the reference itself does not converge
   std::vector<Epoch> epochs;
 };
 
 /// Sums up the epochs of a variant; `test` is of the final weights.
-VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test);
+VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, const Pass& test,
+                        bool counts_evaluations = false);
 
 }  // namespace stillpoint::app

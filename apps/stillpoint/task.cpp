@@ -24,6 +24,8 @@ at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& target
       return cross_entropy(outputs, targets);
     case Task::Characters:
       return mean_of_sample(cross_entropy(outputs, targets));
+    case Task::Trajectories:
+      return mean_of_sample((outputs - targets.narrow(1, 0, outputs.size(1))).abs());
     case Task::Numbers:
       break;
   }
@@ -32,7 +34,7 @@ at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& target
 
 at::Tensor errors(Task task, const at::Tensor& outputs, const at::Tensor& targets) {
   const auto plain = outputs.detach();
-  if (task == Task::Numbers) {
+  if (task == Task::Numbers || task == Task::Trajectories) {
     return losses(task, plain, targets);
   }
   const auto wrong = plain.argmax(-1).ne(targets).to(torch::kDouble);

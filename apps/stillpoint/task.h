@@ -9,6 +9,8 @@ enum class Task {
   Classes,     ///< one label of each sample; error: the fraction that is wrong
   Characters,  ///< the next byte at each position of a text; error: the fraction that is wrong
   Numbers,     ///< a number; error: its square
+  /// States [T, D]; error: the mean absolute one. Targets may have further times, which do not count.
+  Trajectories,
 };
 
 /// The loss of each sample, `[B]`: cross entropy in nats (its mean over positions), or the squared error.

@@ -97,7 +97,8 @@ void train_variant(const TrainOptions& options, const Trainer& trainer, Checkpoi
 VariantResult measure(const Experiment& experiment, const TrainedVariant& variant, const Trainer& trainer,
                       const Dataset& data) {
   const EndAtOnce now;  // what was trained is saved
-  auto result = summarize(variant.name, experiment.task, variant.epochs, trainer.test(*variant.network));
+  auto result = summarize(variant.name, experiment.task, variant.epochs, trainer.test(*variant.network),
+                          experiment.counts_evaluations);
   for (const auto& parameter : variant.network->parameters()) {
     result.parameters += parameter.numel();
   }
@@ -122,6 +123,10 @@ std::string draw(const TrainOptions& options, const Experiment& experiment,
                  const std::vector<TrainedVariant*>& chosen, const std::vector<VariantResult>& results,
                  const Dataset& data) {
   const EndAtOnce now;
+  if (experiment.task == Task::Trajectories) {
+    return draw_plot(options.plot, {phase_panel(chosen, data.test), course_panel(chosen, data.test),
+                                    error_panel(experiment.task, results)});
+  }
   const auto batch = data.test.slice(0, experiment.measured);
   auto left = experiment.task == Task::Numbers ? fit_panel(chosen, data.train)
                                                : error_panel(experiment.task, results);

@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/optim/adam.h>
+#include <torch/optim/rmsprop.h>
 #include <torch/optim/sgd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -27,7 +28,7 @@ struct Prediction {
 /// Sums over the batches of a pass.
 class Tally {
  public:
-  void add(const Prediction& prediction, const Stats* stats) {
+  void add(const Prediction& prediction, const std::optional<SolveCost>& cost) {
     const auto size = static_cast<double>(prediction.errors.size(0));
     samples_ += size;
     sum_.error += prediction.errors.sum().item<double>();
@@ -36,14 +37,14 @@ class Tally {
       counted_ += counted;
       sum_.loss += counted * prediction.loss.item<double>();
     }
-    if (stats == nullptr) {
+    if (!cost) {
       return;
     }
-    sum_.iterations = sum_.iterations.value_or(0) + size * slowest(*stats);
-    sum_.unconverged += failures(*stats);
-    if (stats->backward && !stats->backward->status.empty()) {
-      sum_.backward_iterations = sum_.backward_iterations.value_or(0) + size * slowest(*stats->backward);
-      sum_.backward_unconverged += failures(*stats->backward);
+    sum_.iterations = sum_.iterations.value_or(0) + size * cost->forward;
+    sum_.unconverged += std::ranges::count(cost->solved, false);
+    if (cost->backward) {
+      sum_.backward_iterations = sum_.backward_iterations.value_or(0) + size * *cost->backward;
+      sum_.backward_unconverged += cost->backward_unsolved;
     }
   }
 
@@ -62,14 +63,6 @@ class Tally {
   }
 
  private:
-  /// What the batch cost: a solver runs until the last of its samples is done.
-  static double slowest(const Stats& stats) {
-    return static_cast<double>(std::ranges::max(stats.iterations));
-  }
-  static std::int64_t failures(const Stats& stats) {
-    return static_cast<std::int64_t>(stats.status.size()) - stats.count(Status::Converged);
-  }
-
   Clock::time_point start_ = Clock::now();
   double samples_ = 0;
   double counted_ = 0;
@@ -81,6 +74,9 @@ std::shared_ptr<torch::optim::Optimizer> new_optimizer(const Recipe& recipe, con
   if (recipe.optimizer == Recipe::Optimizer::Adam) {
     return std::make_shared<torch::optim::Adam>(network.parameters(), rate);
   }
+  if (recipe.optimizer == Recipe::Optimizer::RmsProp) {
+    return std::make_shared<torch::optim::RMSprop>(network.parameters(), rate);
+  }
   return std::make_shared<torch::optim::SGD>(network.parameters(), rate);
 }
 
@@ -90,11 +86,9 @@ void set_rate(torch::optim::Optimizer& optimizer, double rate) {
   }
 }
 
-/// The mean over the samples whose solve converged; zero, as is its gradient, if none did.
-at::Tensor mean_of_converged(const at::Tensor& sample_losses, const Stats& stats) {
-  std::vector<std::uint8_t> converged;
-  std::ranges::transform(stats.status, std::back_inserter(converged),
-                         [](Status status) { return status == Status::Converged ? 1 : 0; });
+/// The mean over the samples that were solved; zero, as is its gradient, if none was.
+at::Tensor mean_of_solved(const at::Tensor& sample_losses, const std::vector<bool>& solved) {
+  const std::vector<std::uint8_t> converged(solved.begin(), solved.end());
   const auto mask = torch::tensor(converged, torch::kByte).to(sample_losses.device(), torch::kBool);
   return torch::where(mask, sample_losses, 0).sum() /
          std::max<std::int64_t>(1, std::ranges::count(converged, 1));
@@ -103,12 +97,12 @@ at::Tensor mean_of_converged(const at::Tensor& sample_losses, const Stats& stats
 Prediction predict(const Experiment& experiment, Network& network, const Examples& batch) {
   const auto outputs = network.forward(batch.inputs);
   const auto sample_losses = losses(experiment.task, outputs, batch.targets);
-  const auto* stats = network.stats();
-  const bool all =
-      !network.is_training() || !experiment.recipe.only_converged || stats == nullptr || stats->converged();
+  const auto cost = network.cost();
+  const auto solved = cost ? std::ranges::count(cost->solved, true) : batch.size();
+  const bool all = !network.is_training() || !experiment.recipe.only_converged || solved == batch.size();
   return {errors(experiment.task, outputs, batch.targets),
-          all ? sample_losses.mean() : mean_of_converged(sample_losses, *stats),
-          all ? batch.size() : stats->count(Status::Converged)};
+          all ? sample_losses.mean() : mean_of_solved(sample_losses, cost->solved),
+          all ? batch.size() : solved};
 }
 
 Prediction train_step(const Experiment& experiment, TrainedVariant& variant, const Examples& batch) {
@@ -160,7 +154,7 @@ Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& 
              recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
     const auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
     const auto prediction = train_step(experiment_, variant, batch);
-    tally.add(prediction, variant.network->stats());
+    tally.add(prediction, variant.network->cost());
     progress(static_cast<double>(begin + batch.size()) / static_cast<double>(examples.size()), tally.pass());
   }
   return tally.pass();
@@ -173,7 +167,8 @@ Pass Trainer::test(Network& network) const {
   for (std::int64_t begin = 0; begin < data_.test.size(); begin += experiment_.recipe.batch) {
     stop_if_interrupted();
     const auto batch = data_.test.slice(begin, experiment_.recipe.batch);
-    tally.add(predict(experiment_, network, batch), network.stats());
+    const auto prediction = predict(experiment_, network, batch);
+    tally.add(prediction, network.cost());
   }
   return tally.pass();
 }

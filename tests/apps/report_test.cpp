@@ -60,7 +60,8 @@ TEST(Report, HasTheShapeThatIsPromised) {
   const auto& variant = report["variants"].at(0);
   EXPECT_EQ(keys(variant),
             (std::set<std::string>{"name", "parameters", "bits_per_character", "test_error", "train_error",
-                                   "forward_iterations", "backward_iterations", "seconds_per_epoch",
+                                   "forward_iterations", "backward_iterations", "forward_evaluations",
+                                   "backward_evaluations", "mean_absolute_error", "seconds_per_epoch",
                                    "peak_bytes", "gradient_error", "epochs"}));
   EXPECT_EQ(variant["name"], "newton-implicit");
   EXPECT_EQ(variant["test_error"], 0.125);
@@ -80,7 +81,8 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   const auto report = parsed_report({.experiment = &experiment("fixed-point")}, {result}, "");
   EXPECT_TRUE(report["data"]["path"].is_null());
   const auto variant = report["variants"][0];
-  for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "seconds_per_epoch",
+  for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "forward_evaluations",
+                          "backward_evaluations", "mean_absolute_error", "seconds_per_epoch",
                           "gradient_error", "bits_per_character"}) {
     EXPECT_TRUE(variant[key].is_null()) << key;
   }

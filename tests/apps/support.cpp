@@ -120,6 +120,8 @@ at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count) {
       return torch::rand({count, 784});
     case Task::Characters:
       return torch::randint(256, {count, 64}, torch::kLong);
+    case Task::Trajectories:
+      return torch::rand({count, 2});
     case Task::Numbers:
       break;
   }

@@ -123,8 +123,11 @@ TEST_P(Models, LearnAndReport) {
     EXPECT_GT(variant["parameters"].get<int>(), 0);
     EXPECT_GT(variant["peak_bytes"].get<int>(), 0);
     EXPECT_EQ(variant["bits_per_character"].is_null(), tried.task != Task::Characters);
-    EXPECT_EQ(variant["forward_iterations"].is_null(), names[i].starts_with("explicit"));
-    EXPECT_EQ(variant["backward_iterations"].is_null(), names[i].starts_with("explicit"));
+    const bool iterates = !names[i].starts_with("explicit") && !tried.counts_evaluations;
+    EXPECT_EQ(variant["forward_iterations"].is_null(), !iterates);
+    EXPECT_EQ(variant["backward_iterations"].is_null(), !iterates);
+    EXPECT_EQ(variant["forward_evaluations"].is_null(), !tried.counts_evaluations);
+    EXPECT_EQ(variant["mean_absolute_error"].is_null(), tried.task != Task::Trajectories);
     EXPECT_NE(picture.find(names[i]), std::string::npos);
     const auto& epochs = variant["epochs"];
     EXPECT_LT(epochs.back()["train_loss"], epochs.front()["train_loss"]);
@@ -138,7 +141,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Expectation{"conv-deq", "--epochs 2 --examples 100 --test-examples 10", 1.0},
                       Expectation{"mdeq", "--epochs 2 --examples 300 --test-examples 50", 1.0},
                       Expectation{"transformer", "--epochs 2", 0.6},
-                      Expectation{"jacobian-toy", "--epochs 3", 0.2}),
+                      Expectation{"jacobian-toy", "--epochs 3", 0.2},
+                      Expectation{"spiral", "--epochs 2", 1.0},
+                      Expectation{"lotka-volterra", "--epochs 150", 0.01}),
     [](const auto& each) {
       std::string name = each.param.model;
       std::ranges::replace(name, '-', '_');
