@@ -117,7 +117,7 @@ Panel phase_panel(const std::vector<TrainedVariant*>& variants, const Examples& 
   Panel panel{.title = "Phase portrait",
               .x_label = "first",
               .y_label = "second",
-              .settings = "set key below\n",
+              .settings = "set offsets 0, 0, graph 0.3, 0\n",
               .curves = {}};
   const auto add = [&](const std::string& title, const std::string& style, const at::Tensor& y,
                        bool colored) {
@@ -139,7 +139,7 @@ Panel course_panel(const std::vector<TrainedVariant*>& variants, const Examples&
   Panel panel{.title = "Over time",
               .x_label = "time step",
               .y_label = "state",
-              .settings = "set key below\n",
+              .settings = "set offsets 0, 0, 0, 0\n",
               .curves = {}};
   const auto observed = test.targets[0];
   const auto steps = torch::arange(observed.size(0));
