@@ -19,6 +19,6 @@ std::vector<MethodCandidate> method_candidates() {
           {"Tsit5", ode::Tsit5{}}};
 }
 
-OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-11, .absolute = 1e-13}}; }
+OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-10, .absolute = 1e-12}}; }
 
 }  // namespace stillpoint::test

@@ -52,6 +52,7 @@ TEST_P(GradientRules, GiveTheWholeHessian) {
       const auto row = gradients(first[i], problem.p);
       for (int j = i; j < 5; ++j) EXPECT_NEAR(number(row[j]), hessian[i][j], 2e-8) << i << j;
     }
+    if (per_sample) continue;
     const auto second = gradients(first[1], problem.p);
     EXPECT_NEAR(number(gradients(second[1], problem.p)[1]), -.1214741499778959, 1e-7);
   }
