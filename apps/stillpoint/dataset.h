@@ -48,4 +48,8 @@ Dataset make_lotka_volterra(c10::Device device);
 inline constexpr double kLotkaVolterraEnd = 10;
 inline constexpr std::int64_t kLotkaVolterraTimes = 101;
 
+/// 200 training and 50 test heights [N, 1], from 2 to 12, with the times at which a ball that is dropped
+/// there touches the ground, [N, 4], by the formula.
+Dataset make_contacts(c10::Device device);
+
 }  // namespace stillpoint::app

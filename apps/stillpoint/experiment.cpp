@@ -8,6 +8,7 @@
 #include <numbers>
 #include <utility>
 
+#include "ball_network.h"
 #include "conv_network.h"
 #include "curve_network.h"
 #include "fixed_point_network.h"
@@ -243,6 +244,21 @@ Experiment lotka_volterra_experiment() {
           .reference = {}};
 }
 
+Experiment bouncing_ball_experiment() {
+  return {.name = "bouncing-ball",
+          .description = "Gravity and restitution of a ball, from the times at which it touches the ground",
+          .task = Task::Numbers,
+          .load = own_data("bouncing-ball", make_contacts),
+          .data = {},
+          .recipe = {.batch = 50,
+                     .epochs = 80,
+                     .optimizer = Recipe::Optimizer::Adam,
+                     .rate = [](double done, double all) { return 50 * cosine(done, all); }},
+          .variants = {variant_of<BallNetwork>("discrete")},
+          .counts_evaluations = true,
+          .reference = {}};
+}
+
 }  // namespace
 
 std::vector<std::string> Experiment::variant_names() const {
@@ -265,9 +281,9 @@ const Variant& Experiment::variant(const std::string& wanted) const {
 
 const std::vector<Experiment>& experiments() {
   static const std::vector<Experiment> all{
-      fixed_point_experiment(), monotone_experiment(),   monotone_conv_experiment(),
-      conv_experiment(),        multiscale_experiment(), transformer_experiment(),
-      curve_experiment(),       spiral_experiment(),     lotka_volterra_experiment()};
+      fixed_point_experiment(),    monotone_experiment(),     monotone_conv_experiment(), conv_experiment(),
+      multiscale_experiment(),     transformer_experiment(),  curve_experiment(),         spiral_experiment(),
+      lotka_volterra_experiment(), bouncing_ball_experiment()};
   return all;
 }
 

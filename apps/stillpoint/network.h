@@ -36,6 +36,9 @@ class Network : public torch::nn::Module {
   virtual std::optional<SolveCost> cost() const;
   /// From now on solves as exactly as double precision allows: a fixed point as `reference` says.
   virtual void solve_exactly(const FixedPointOptions& reference);
+  /// How far the parameters are from those that made the data, the largest relative error; empty if there are
+  /// none that did.
+  virtual std::optional<double> parameter_error() const { return {}; }
   /// What is added to the loss in training, after a forward pass; undefined: nothing.
   virtual at::Tensor penalty() { return {}; }
 };

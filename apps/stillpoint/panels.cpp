@@ -160,6 +160,28 @@ Panel course_panel(const std::vector<TrainedVariant*>& variants, const Examples&
   return panel;
 }
 
+Panel comparison_panel(const std::vector<TrainedVariant*>& variants, const Examples& examples) {
+  const torch::NoGradGuard no_grad;
+  Panel panel{.title = "Test examples",
+              .x_label = "observed",
+              .y_label = "fitted",
+              .settings = "set key top left\n",
+              .curves = {}};
+  const double most = examples.targets.max().item<double>();
+  panel.curves.push_back({.title = "the same",
+                          .style = "lines linewidth 1.5 dashtype 2",
+                          .points = {{0, 0}, {most, most}},
+                          .colored = false});
+  for (const auto* variant : variants) {
+    variant->network->eval();
+    panel.curves.push_back({.title = variant->name,
+                            .style = "points pointtype 7 pointsize 0.5",
+                            .points = points_of(examples.targets.flatten(),
+                                                variant->network->forward(examples.inputs).flatten())});
+  }
+  return panel;
+}
+
 Panel fit_panel(const std::vector<TrainedVariant*>& variants, const Examples& examples) {
   const torch::NoGradGuard no_grad;
   Panel panel{

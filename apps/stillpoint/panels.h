@@ -21,6 +21,9 @@ Panel phase_panel(const std::vector<TrainedVariant*>& variants, const Examples& 
 /// The same, number by number over the times.
 Panel course_panel(const std::vector<TrainedVariant*>& variants, const Examples& test);
 
+/// What networks say of the examples, over the truth.
+Panel comparison_panel(const std::vector<TrainedVariant*>& variants, const Examples& examples);
+
 /// What networks of one number make of it, over the examples they learned from.
 Panel fit_panel(const std::vector<TrainedVariant*>& variants, const Examples& examples);
 

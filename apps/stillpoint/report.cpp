@@ -71,6 +71,7 @@ json to_json(const VariantResult& result) {
           {"forward_evaluations", or_null(result.forward_evaluations)},
           {"backward_evaluations", or_null(result.backward_evaluations)},
           {"mean_absolute_error", or_null(result.mean_absolute_error)},
+          {"parameter_error", or_null(result.parameter_error)},
           {"seconds_per_epoch", or_null(result.seconds_per_epoch)},
           {"peak_bytes", result.peak_bytes},
           {"gradient_error", or_null(result.gradient_error)},

@@ -102,6 +102,7 @@ VariantResult measure(const Experiment& experiment, const TrainedVariant& varian
   for (const auto& parameter : variant.network->parameters()) {
     result.parameters += parameter.numel();
   }
+  result.parameter_error = variant.network->parameter_error();
   result.peak_bytes = trainer.step_bytes(variant);
   result.gradient_error = gradient_error(experiment, variant, data.test.slice(0, experiment.measured));
   return result;
@@ -128,6 +129,9 @@ std::string draw(const TrainOptions& options, const Experiment& experiment,
                                     error_panel(experiment.task, results)});
   }
   const auto batch = data.test.slice(0, experiment.measured);
+  if (experiment.task == Task::Numbers && experiment.counts_evaluations) {
+    return draw_plot(options.plot, {comparison_panel(chosen, batch), error_panel(experiment.task, results)});
+  }
   auto left = experiment.task == Task::Numbers ? fit_panel(chosen, data.train)
                                                : error_panel(experiment.task, results);
   const double tolerance = experiment.compared.empty() ? 0 : kTolerance;

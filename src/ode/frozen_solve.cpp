@@ -119,7 +119,7 @@ at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
   std::vector<double> start;
   for (std::size_t n = 0; n < schedule_.clocks(); ++n) start.push_back(schedule_.time(n, 0));
   const at::Tensor t = as_time(start, mesh_.joint, y);
-  const at::Tensor slope = f(t, y);
+  at::Tensor slope = f(t, y);
   if (!problem_->jump && problem_->events.empty()) return slope;
   const auto flat = [](const at::Tensor& part) { return part.reshape({part.size(0), -1}); };
   State all{flat(slope)};

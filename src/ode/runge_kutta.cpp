@@ -36,7 +36,7 @@ at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
     const auto [least, most] = std::minmax(span.told_start[n], span.told_end[n]);
     times[n] = std::clamp(times[n], least, most);
   }
-  const at::Tensor told = as_time(times, span.joint, y);
+  at::Tensor told = as_time(times, span.joint, y);
   if (!recorded) return told;
   const at::Tensor time = recorded_time(span, c, y);
   return time + (told - time.detach());
@@ -191,7 +191,7 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
   const DenseOutput dense(tableau, span, output);
   const at::Tensor from = dense.base(stages.start, stages.next);
   if (!span.start_at.defined()) return dense.by_numbers(from, stages.slopes);
-  const at::Tensor inside = dense.by_tensors(from, stages.slopes, y);
+  at::Tensor inside = dense.by_tensors(from, stages.slopes, y);
   // A step without a length has no inside, but its derivatives in the times are those of a step.
   Mask no_length(wanted.size());
   for (std::size_t n = 0; n < wanted.size(); ++n) no_length[n] = wanted[n] & (span.start[n] == span.end[n]);

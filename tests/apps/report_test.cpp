@@ -61,8 +61,8 @@ TEST(Report, HasTheShapeThatIsPromised) {
   EXPECT_EQ(keys(variant),
             (std::set<std::string>{"name", "parameters", "bits_per_character", "test_error", "train_error",
                                    "forward_iterations", "backward_iterations", "forward_evaluations",
-                                   "backward_evaluations", "mean_absolute_error", "seconds_per_epoch",
-                                   "peak_bytes", "gradient_error", "epochs"}));
+                                   "backward_evaluations", "mean_absolute_error", "parameter_error",
+                                   "seconds_per_epoch", "peak_bytes", "gradient_error", "epochs"}));
   EXPECT_EQ(variant["name"], "newton-implicit");
   EXPECT_EQ(variant["test_error"], 0.125);
   EXPECT_EQ(variant["train_error"], 0.2);
