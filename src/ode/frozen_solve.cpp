@@ -95,6 +95,7 @@ Mask FrozenSolve::active(std::size_t number) const {
 bool FrozenSolve::ends_at(std::size_t number, const std::vector<std::int64_t>& columns) const {
   for (std::size_t n = 0; n < columns.size(); ++n) {
     const Place end = place(n, number, /*end=*/true);
+    if (is_event(columns[n])) return false;
     if (columns[n] >= 0 && !(end.fraction == 1.0 && end.to == columns[n])) return false;
   }
   return true;
@@ -132,7 +133,7 @@ at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
 }
 
 // The state after the jumps that are where this step starts.
-at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y) const {
+at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y, const at::Tensor& shift) const {
   if (!problem_->jump) return y;
   std::vector<Place> starts;
   Mask jumps(mesh_.taken.size());
@@ -143,7 +144,7 @@ at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y) const {
                starts[n].from >= 0 && schedule_.is_jump(starts[n].from);
   }
   if (!jumps.any()) return y;
-  return select_rows(jumps, problem_->jump(against(schedule_.at_places(starts, {}), y), y), y);
+  return select_rows(jumps, problem_->jump(against(schedule_.at_places(starts, shift), y), y), y);
 }
 
 // The state after these events, which are at the end of `output`.
@@ -162,9 +163,9 @@ at::Tensor FrozenSolve::happen(const std::vector<std::size_t>& events, const Spa
 State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const at::Tensor before = carry_.state(carry);
   const at::Tensor shift = carry_.shift(carry);
-  const at::Tensor y = jump(number, before);
+  const at::Tensor y = jump(number, before, shift);
   const Mask moves = active(number);
-  Slope f(problem_->field);
+  Slope f(problem_->field, /*independent=*/true);
   f.keep(moves);
   const ode::Tableau& tableau = problem_->method.tableau();
   std::vector<std::vector<std::int64_t>> wanted;

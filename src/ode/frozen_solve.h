@@ -47,7 +47,7 @@ class FrozenSolve {
   bool is_event(std::int64_t column) const { return column >= schedule_.outputs(); }
 
   std::vector<std::size_t> events_in(std::size_t number) const;
-  at::Tensor jump(std::size_t number, const at::Tensor& y) const;
+  at::Tensor jump(std::size_t number, const at::Tensor& y, const at::Tensor& shift) const;
   at::Tensor event_shift(const std::vector<std::size_t>& events, std::size_t number, const Span& whole,
                          const at::Tensor& y, const Stages& stages) const;
   at::Tensor happen(const std::vector<std::size_t>& events, const Span& output, const at::Tensor& y) const;

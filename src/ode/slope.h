@@ -14,7 +14,9 @@ namespace stillpoint::detail {
 /// A vector field with its checks. It counts evaluations, so it belongs to one solve in one thread.
 class Slope {
  public:
-  explicit Slope(ode::VectorField field) : field_(std::move(field)), inputs_(field_.inputs) {}
+  /// `independent`: it is known already that the samples do not depend on each other.
+  explicit Slope(ode::VectorField field, bool independent = false)
+      : field_(std::move(field)), inputs_(field_.inputs), checked_(independent) {}
 
   /// f(t, y), contiguous; zero for the samples that are left out. Throws if it differs from y in shape, dtype
   /// or device, if y was edited, or if the samples turn out to depend on each other.
@@ -34,7 +36,7 @@ class Slope {
   ode::VectorField field_;
   std::vector<at::Tensor> inputs_;  // of the samples that are evaluated
   at::Tensor index_;                // of these; undefined: all
-  mutable bool checked_ = false;
+  mutable bool checked_;
   mutable std::int64_t evaluations_ = 0;
   mutable std::int64_t sample_evaluations_ = 0;
 };

@@ -346,6 +346,37 @@ TEST(Events, RejectMisuse) {
       "jumps.times: expected one row");
 }
 
+// Jumps and events together: y' = 1, each sample is set back to zero when it reaches a level of its own, and
+// all get a dose at t = 2. The time of the last event follows from what was before.
+TEST_P(EventGradients, GoWithJumps) {
+  const Tensor level = torch::tensor({1.5, 3.0}, torch::kDouble).requires_grad_(true);
+  const Tensor dose = parameter(.25);
+  const auto solution = odeint(
+      [](const Tensor& y) { return torch::ones_like(y); }, torch::zeros({2, 1}, torch::kDouble), {0, 3.25},
+      {.gradient = GetParam(),
+       .events = {{.when = [level](const Tensor& y) { return y.select(1, 0) - level; },
+                   .terminal = 0,
+                   .then = [](const Tensor& y) { return torch::zeros_like(y); }}},
+       .jumps = {.times = torch::tensor({2.0}, torch::kDouble),
+                 .then = [dose](const Tensor& y) { return y + dose; }}});
+  // The first is set back at 1.5, has .75 after the dose and is set back again at 2.75; the second one
+  // reaches its level at 2.75.
+  const Tensor times = solution.events.time;
+  EXPECT_NEAR(times[0][0].item<double>(), 1.5, 1e-13);
+  EXPECT_NEAR(times[0][1].item<double>(), 2.75, 1e-13);
+  EXPECT_NEAR(times[1][0].item<double>(), 2.75, 1e-13);
+  EXPECT_TRUE(std::isnan(times[1][1].item<double>()));
+  const auto of_time = torch::autograd::grad({times[0][1]}, {level, dose}, {}, true);
+  EXPECT_NEAR(of_time[0][0].item<double>(), 2, 1e-12);
+  EXPECT_NEAR(of_time[1].item<double>(), -1, 1e-12);
+  const Tensor end = solution.value.select(1, 1);
+  EXPECT_NEAR(end[0][0].item<double>(), .5, 1e-12);
+  const auto of_end = torch::autograd::grad({end.sum()}, {level, dose});
+  EXPECT_NEAR(of_end[0][0].item<double>(), -2, 1e-12);
+  EXPECT_NEAR(of_end[0][1].item<double>(), -1, 1e-12);
+  EXPECT_NEAR(of_end[1].item<double>(), 2, 1e-12);
+}
+
 // A ball that bounces ten times. The radius is only captured by the event, the rebound by what follows it.
 TEST_P(EventGradients, Bounce) {
   const std::vector<Tensor> p{parameter(12), parameter(-1),  parameter(9.8),
