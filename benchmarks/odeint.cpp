@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "benchmarks.h"
+#include "peak_bytes.h"
 #include "ratio.h"
 #include "stillpoint/stillpoint.h"
 
@@ -173,6 +174,25 @@ double left_out_ratio() {
   return static_cast<double>(own.sample_evaluations) / static_cast<double>(joint.sample_evaluations);
 }
 
+/// Peak bytes of tensors in a training step of so many steps.
+std::int64_t peak_of_step(const sp::ode::Discrete& rule, std::int64_t steps) {
+  Equation equation = wide_net();
+  equation.options = {.method = sp::ode::Rk4{},
+                      .control = sp::ode::ConstantStep{2.0 / static_cast<double>(steps)},
+                      .gradient = rule};
+  return peak_bytes([&] {
+    equation.solve().value.sum().backward();
+    for (const Tensor& weight : equation.parameters) weight.mutable_grad().reset();
+  });
+}
+
+/// Bytes that 1,024 steps need beyond 128 ÷ the bytes of as many states.
+double memory_growth(const sp::ode::Discrete& rule) {
+  const std::int64_t few = peak_of_step(rule, 128);
+  const std::int64_t many = peak_of_step(rule, 1024);
+  return static_cast<double>(many - few) / static_cast<double>((1024 - 128) * 128 * 64 * 4);
+}
+
 }  // namespace
 
 void odeint(Table& table) {
@@ -191,6 +211,10 @@ void odeint(Table& table) {
   table.row(wide_net().name, gradient_ratio(wide_net()), 1.1);
   table.row(lotka_volterra().name, gradient_ratio(lotka_volterra()), 1.3);
   table.row(flow().name, gradient_ratio(flow()), 1.1);
+  table.heading(
+      "Peak memory of a training step: bytes that 1,024 steps need beyond 128 / those of 896 states");
+  table.row("one state a step", memory_growth({}), 1.05);
+  table.row("16 checkpoints", memory_growth({.checkpoints = 16}), 0.01);
   table.heading("Evaluations of samples: per sample, finished ones left out / joint");
   table.row("Van der Pol, mu .5 to 20, B 256", left_out_ratio(), 0.35);
 }

@@ -29,7 +29,7 @@ using Seconds = std::chrono::duration<double>;
 class Solve {
  public:
   Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
-        bool keep_states)
+        std::int64_t states)
       : problem_(problem),
         f_(problem.field),
         schedule_(schedule),
@@ -42,7 +42,7 @@ class Solve {
         alive_(y0.size(0), true),
         status_(y0.size(0), ode::Status::Finished),
         taken_(y0.size(0), 0),
-        recording_(schedule, y0, joint_, keep_states),
+        recording_(schedule, y0, joint_, states),
         watch_(problem.events, y0.size(0)),
         occurred_(problem.events.size(), std::vector<std::int64_t>(y0.size(0), 0)),
         which_(y0.size(0)) {}
@@ -362,6 +362,8 @@ class Solve {
     found.event_times = recording_.event_times();
     found.which = std::move(which_);
     found.states = recording_.states(taken_, y_);
+    found.every = recording_.every();
+    found.end = y_;
     found.mesh = recording_.mesh(taken_);
     return found;
   }
@@ -391,9 +393,9 @@ class Solve {
 }  // namespace
 
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, bool keep_states) {
+                      const OdeintOptions& options, std::int64_t states) {
   const at::NoGradGuard no_grad;
-  return Solve(problem, y0.detach(), schedule, options, keep_states).run();
+  return Solve(problem, y0.detach(), schedule, options, states).run();
 }
 
 }  // namespace stillpoint::detail

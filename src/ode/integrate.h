@@ -17,13 +17,15 @@ struct Integration {
   at::Tensor values;  ///< `[B, T + E, …]`, outputs and events; NaN where a sample did not come
   std::vector<std::vector<double>> event_times;       ///< of each sample
   std::vector<std::vector<std::int64_t>> which = {};  ///< events of each sample
-  std::vector<at::Tensor> states;  ///< where each step starts and the last one ends, if they were to be kept
+  std::vector<at::Tensor> states;  ///< where steps start whose number is a multiple of `every`
+  std::size_t every = 1;
+  at::Tensor end;  ///< where the last one leads
   Mesh mesh;
   ode::Stats stats;
 };
 
-/// Solves the problem from y0, contiguous, with gradients off.
+/// Solves the problem from y0, contiguous, with gradients off. Remembers at most so many states.
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, bool keep_states);
+                      const OdeintOptions& options, std::int64_t states);
 
 }  // namespace stillpoint::detail

@@ -162,7 +162,10 @@ ode::Frozen freeze(const std::shared_ptr<const FrozenSolve>& solve, const Carry&
   ode::Frozen frozen;
   frozen.y0 = carry.pack(y0);
   frozen.values = pack_all(carry, found.values);
+  frozen.steps = solve->steps();
   for (const at::Tensor& state : found.states) frozen.states.push_back(carry.pack(state));
+  frozen.every = found.every;
+  frozen.end = carry.pack(found.end);
   frozen.probe = [solve](const at::Tensor& y) { return solve->probe(y); };
   frozen.times = times;
   frozen.step = [solve](std::size_t number, const at::Tensor& y) { return solve->step(number, y); };
@@ -200,7 +203,8 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
   const bool gradients = at::GradMode::is_enabled();
   const at::Tensor start = (y0.is_inference() ? y0.clone() : y0).contiguous();
 
-  Integration found = detail::integrate(*problem, start, schedule, options, gradients);
+  Integration found =
+      detail::integrate(*problem, start, schedule, options, gradients ? options.gradient.states() : 0);
   const bool had_events = found.values.size(1) > schedule.outputs();
   at::Tensor values = found.values;
   at::Tensor shifts;

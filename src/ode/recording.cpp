@@ -16,9 +16,9 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Recording::Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, bool keep_states)
+Recording::Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, std::int64_t states)
     : schedule_(schedule),
-      keep_states_(keep_states),
+      most_states_(static_cast<std::size_t>(states)),
       event_times_(y0.size(0)),
       output_(schedule.clocks(), 1) {
   mesh_.joint = joint;
@@ -42,18 +42,30 @@ void Recording::add(std::size_t clock, MeshStep step) {
   mesh_.clocks[clock].push_back(std::move(step));
 }
 
+// Whether the start of the step of this number is to be kept. If too many are, every second one goes.
+bool Recording::is_next(std::size_t number) {
+  if (most_states_ == 0) return false;
+  while (number % every_ == 0 && number / every_ >= most_states_) {
+    every_ *= 2;
+    for (std::size_t i = 1; 2 * i < states_.size(); ++i) states_[i] = states_[2 * i];
+    states_.resize((states_.size() + 1) / 2);
+  }
+  return number % every_ == 0;
+}
+
 void Recording::remember(const Mask& moving, const at::Tensor& y) {
-  if (!keep_states_) return;
   if (mesh_.joint) {
-    states_.push_back(y);
+    if (is_next(mesh_.clocks[0].size() - 1)) states_.push_back(y);
     return;
   }
   for (std::size_t b = 0; b < moving.size(); ++b) {
     if (!moving[b]) continue;
     const std::size_t number = mesh_.clocks[b].size() - 1;
-    if (number == states_.size()) states_.push_back(at::empty_like(y));
+    if (!is_next(number)) continue;
+    const std::size_t place = number / every_;
+    if (place == states_.size()) states_.push_back(at::empty_like(y));
     const auto row = static_cast<std::int64_t>(b);
-    states_[number].select(0, row).copy_(y.select(0, row));
+    states_[place].select(0, row).copy_(y.select(0, row));
   }
 }
 
@@ -99,14 +111,12 @@ Mesh Recording::mesh(std::vector<std::size_t> taken) {
 
 // A sample that has taken all its steps stands still where the last one led.
 std::vector<at::Tensor> Recording::states(const std::vector<std::size_t>& taken, const at::Tensor& y) {
-  if (!keep_states_) return {};
-  for (std::size_t number = 0; !mesh_.joint && number < states_.size(); ++number) {
+  for (std::size_t place = 0; !mesh_.joint && place < states_.size(); ++place) {
     for (std::size_t b = 0; b < taken.size(); ++b) {
       const auto row = static_cast<std::int64_t>(b);
-      if (number >= taken[b]) states_[number].select(0, row).copy_(y.select(0, row));
+      if (place * every_ >= taken[b]) states_[place].select(0, row).copy_(y.select(0, row));
     }
   }
-  states_.push_back(y);
   return std::move(states_);
 }
 

@@ -14,12 +14,12 @@ namespace stillpoint::detail {
 /// What a solve leaves behind: the outputs, the events, the mesh and where its steps started.
 class Recording {
  public:
-  /// `keep_states`: whether to remember where steps start.
-  Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, bool keep_states);
+  /// Remembers where at most `states` steps start.
+  Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, std::int64_t states);
 
   /// Adds an accepted step of a clock to the mesh, with the outputs that it passes.
   void add(std::size_t clock, MeshStep step);
-  /// Remembers the state that the latest steps of these samples start from.
+  /// Remembers the state that the latest steps of these samples start from, if it is their turn.
   void remember(const Mask& moving, const at::Tensor& y);
   std::size_t steps(std::size_t clock) const { return mesh_.clocks[clock].size(); }
   const MeshStep& latest(std::size_t clock) const { return mesh_.clocks[clock].back(); }
@@ -31,15 +31,20 @@ class Recording {
 
   /// `taken` is how many steps each sample took; `y` is where it stands.
   Mesh mesh(std::vector<std::size_t> taken);
+  /// Where the steps start whose number is a multiple of `every()`.
   std::vector<at::Tensor> states(const std::vector<std::size_t>& taken, const at::Tensor& y);
+  std::size_t every() const { return every_; }
   /// `[B, T + E, …]`; NaN where a sample did not come.
   at::Tensor values() const;
   /// `[B, E]`, on the host.
   std::vector<std::vector<double>> event_times() const { return event_times_; }
 
  private:
+  bool is_next(std::size_t number);
+
   const Schedule& schedule_;
-  bool keep_states_;
+  std::size_t most_states_;
+  std::size_t every_ = 1;
   Mesh mesh_;
   at::Tensor values_;  // of the outputs
   std::vector<at::Tensor> event_states_;

@@ -177,6 +177,37 @@ TEST(OdeintGradient, IsExactForTheDiscreteMap) {
   }
 }
 
+// With checkpoints steps are reached again from an earlier one, and the gradient is the same.
+TEST(OdeintGradient, IsTheSameWithCheckpoints) {
+  const Tensor a = leaf(.7);
+  const Tensor y0 = torch::tensor({{1.0}, {-.5}, {2.0}}, torch::kDouble).requires_grad_(true);
+  const auto f = [a](const Tensor& t, const Tensor& y) { return a * torch::sin(3 * y) + torch::cos(5 * t); };
+  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+    const auto solve = [&](const ode::Discrete& rule) {
+      OdeintOptions options{.gradient = rule, .steps = steps};
+      options.jumps.times = torch::tensor({.8}, torch::kDouble);
+      return odeint(f, y0, {0, .3, 1, 2.5}, options);
+    };
+    const auto all = solve({});
+    ASSERT_GT(all.stats.accepted[0], 12);
+    const auto expected = gradients(all.value.square(), {a, y0});
+    for (const std::int64_t checkpoints : {2, 5, 1000}) {
+      const auto some = solve({.checkpoints = checkpoints});
+      EXPECT_TRUE(identical(some.value, all.value));
+      const auto first = torch::autograd::grad({some.value.square().sum()}, {a, y0}, {}, true);
+      for (int i = 0; i < 2; ++i) EXPECT_TRUE(close(first[i], expected[i], 1e-13)) << checkpoints;
+      if (checkpoints > 2) continue;
+      const auto again = gradients(some.value.square(), {a, y0});
+      EXPECT_TRUE(close(gradients(again[0], {a})[0], gradients(expected[0], {a})[0], 1e-11));
+    }
+  }
+  expect_error(
+      [&] {
+        odeint(f, y0, {0, 1}, {.gradient = ode::Discrete{.checkpoints = 1}});
+      },
+      "checkpoints: expected a number");
+}
+
 TEST(OdeintGradient, RefusesATensorThatOnlyLaterStepsRead) {
   const Tensor late = leaf(1);
   const auto f = [late](const Tensor& t, const Tensor& y) { return t.item<double>() > .5 ? late * y : -y; };

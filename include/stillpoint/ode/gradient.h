@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -18,13 +19,16 @@ namespace stillpoint::ode {
 /// state alone: its ends are fixed fractions of the time from the first to the last output (or between
 /// outputs, if steps end there), so that derivatives in those times come with it.
 struct Frozen {
-  at::Tensor y0;                   ///< `[B, …]`, with its graph
-  at::Tensor values;               ///< `[B, T, …]` as solved, a constant
-  std::vector<at::Tensor> states;  ///< where each step starts, and where the last one ends: constants
+  at::Tensor y0;      ///< `[B, …]`, with its graph
+  at::Tensor values;  ///< `[B, T, …]` as solved, a constant
+  std::size_t steps = 0;
+  /// Constants: where the steps start whose number is a multiple of `every`. See `GradientRule::states`.
+  std::vector<at::Tensor> states;
+  std::size_t every = 1;
+  at::Tensor end;  ///< where the last step leads, a constant
   /// Records f once where the solve starts: what its graph leads to is what f captured.
   std::function<at::Tensor(const at::Tensor& y)> probe;
   at::Tensor times;  ///< of the outputs, with their graph
-  std::size_t steps() const { return states.size() - 1; }
   /// Takes the step of this number from y: the next state, then one state for each output inside the step.
   std::function<State(std::size_t step, const at::Tensor& y)> step;
   /// Of the gradient of the values, what belongs to each output inside a step.
@@ -34,7 +38,8 @@ struct Frozen {
 };
 
 /// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when
-/// it is called.
+/// it is called. It may have a function `std::int64_t states() const`, the number of states that the solve is
+/// to remember for it; without one, it remembers where each step starts.
 template <class G>
 concept GradientRuleType = std::copyable<G> && requires(const G& rule, const Frozen& frozen) {
   { rule.differentiate(frozen) } -> std::same_as<at::Tensor>;
@@ -47,9 +52,17 @@ class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
   requires(!std::same_as<G, GradientRule> && GradientRuleType<G>)
       GradientRule(G rule)  // NOLINT(google-explicit-constructor): options are written as the rule's name
       : Erased(std::move(rule),
-               [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {}
+               [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {
+    if constexpr (requires { rule.states(); }) states_ = target<G>()->states();
+  }
 
   at::Tensor differentiate(const Frozen& frozen) const { return call(frozen); }
+  /// How many states a solve remembers for this rule. If there are more steps, it remembers every second one,
+  /// every fourth, and so on.
+  std::int64_t states() const { return states_; }
+
+ private:
+  std::int64_t states_ = std::numeric_limits<std::int64_t>::max();
 };
 
 }  // namespace stillpoint::ode

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -80,21 +81,42 @@ class SavedSolve : public stillpoint::detail::Saved {
   }
 
  private:
+  struct Backward {
+    at::Tensor g;
+    at::Tensor adjoint;
+    variable_list sums;
+  };
+
   // Backwards through the steps, each taken again from where it started.
   variable_list first_order(const at::Tensor& y0, const at::Tensor& g) const {
-    variable_list sums(edges_.list().size());
-    at::Tensor adjoint = at::zeros_like(y0, at::MemoryFormat::Contiguous);
-    for (std::size_t number = frozen_.steps(); number-- > 0;) {
-      const Tape tape(step(number), frozen_.states[number]);
-      expect_same(tape.value(), number);
-      State incoming = frozen_.gradients(number, g);
-      incoming.insert(incoming.begin(), adjoint);
-      const variable_list gradients = tape.pull_back_all(packed(std::move(incoming)));
-      adjoint = gradients[0].defined() ? gradients[0] : at::zeros_like(adjoint);
-      edges_.add(tape, gradients, 1, sums);
+    Backward pass{.g = g,
+                  .adjoint = at::zeros_like(y0, at::MemoryFormat::Contiguous),
+                  .sums = variable_list(edges_.list().size())};
+    std::size_t end = frozen_.steps;
+    for (std::size_t kept = frozen_.states.size(); kept-- > 0; end = kept * frozen_.every)
+      reverse(kept * frozen_.every, end, frozen_.states[kept], pass);
+    pass.sums[0] = pass.adjoint + g.select(1, 0);
+    return pass.sums;
+  }
+
+  // Backwards from step `end` to step `begin`, which starts from y.
+  void reverse(std::size_t begin, std::size_t end, const at::Tensor& y, Backward& pass) const {
+    if (end - begin > 1) {
+      const std::size_t middle = begin + (end - begin) / 2;
+      at::Tensor there = y;
+      for (std::size_t number = begin; number < middle; ++number) there = frozen_.step(number, there)[0];
+      reverse(middle, end, there, pass);
+      there.reset();
+      reverse(begin, middle, y, pass);
+      return;
     }
-    sums[0] = adjoint + g.select(1, 0);
-    return sums;
+    const Tape tape(step(begin), y);
+    expect_same(tape.value(), begin);
+    State incoming = frozen_.gradients(begin, pass.g);
+    incoming.insert(incoming.begin(), pass.adjoint);
+    const variable_list gradients = tape.pull_back_all(packed(std::move(incoming)));
+    pass.adjoint = gradients[0].defined() ? gradients[0] : at::zeros_like(pass.adjoint);
+    edges_.add(tape, gradients, 1, pass.sums);
   }
 
   // The whole solve as one recorded map, whose steps are recorded when it is differentiated.
@@ -102,7 +124,7 @@ class SavedSolve : public stillpoint::detail::Saved {
     const Map whole = [this](const at::Tensor& start) {
       at::Tensor y = start;
       State outputs{y};
-      for (std::size_t number = 0; number < frozen_.steps(); ++number) {
+      for (std::size_t number = 0; number < frozen_.steps; ++number) {
         const at::Tensor next = recompute(step(number), y);
         const bool alone = next.dim() == y.dim();
         y = alone ? next : next.select(0, 0);
@@ -124,7 +146,9 @@ class SavedSolve : public stillpoint::detail::Saved {
   }
 
   void expect_same(const at::Tensor& value, std::size_t number) const {
-    const at::Tensor& then = frozen_.states[number + 1];
+    const bool last = number + 1 == frozen_.steps;
+    if (!last && (number + 1) % frozen_.every != 0) return;
+    const at::Tensor& then = last ? frozen_.end : frozen_.states[(number + 1) / frozen_.every];
     const at::Tensor now = value.dim() == then.dim() ? value : value.select(0, 0);
     if (at::equal(now, then)) return;
     const double difference = stillpoint::detail::disagreement(now, then);
@@ -142,6 +166,12 @@ class SavedSolve : public stillpoint::detail::Saved {
 };
 
 }  // namespace
+
+std::int64_t Discrete::states() const {
+  TORCH_CHECK(!checkpoints || *checkpoints >= 2, "checkpoints: expected a number ≥ 2, got ",
+              checkpoints.value_or(0));
+  return checkpoints.value_or(std::numeric_limits<std::int64_t>::max());
+}
 
 at::Tensor Discrete::differentiate(const Frozen& frozen) const {
   const Tape probe(stillpoint::detail::without_transform(frozen.probe), frozen.y0);

@@ -2,6 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "stillpoint/ode/gradient.h"
 
 namespace stillpoint::ode {
@@ -12,14 +15,21 @@ namespace stillpoint::ode {
 /// **Exactness.** To rounding, of the discrete map. Beside the true solution's derivative it is wrong by the
 /// order of the method, with a larger factor than the value: tighten the tolerance where that matters.
 ///
-/// **Cost.** Forward: one recorded evaluation more. The state at the start of each step is kept. Backward:
-/// each step is taken again, recorded, and pulled back. Derivatives of higher order take the steps once more
-/// each.
+/// **Cost.** Forward: one recorded evaluation more. The state at the start of each step is kept, or with
+/// `checkpoints` no more than so many, whatever the number of steps. Backward: each step is taken again,
+/// recorded, and pulled back. Steps between checkpoints are reached again by halving: of n of them, log₂ n
+/// states are kept at a time, for n/2 log₂ n steps more without a record. Derivatives of higher order keep a
+/// state a step, and take the steps once more each. (Griewank 1992, "Achieving logarithmic growth of temporal
+/// and spatial complexity in reverse automatic differentiation".)
 ///
 /// **Errors** in the backward pass: a c10::Error if a step, taken again, has another value than it had, if f
 /// captured a leaf that has been edited since, or if it reads a tensor requiring a gradient that it did not
 /// read where the solve starts. `Unrolled` finds such a tensor.
 struct Discrete {
+  /// ≥ 2: the most states that are kept until a first-order backward pass. Empty: one a step.
+  std::optional<std::int64_t> checkpoints = {};
+
+  std::int64_t states() const;
   at::Tensor differentiate(const Frozen& frozen) const;
 };
 

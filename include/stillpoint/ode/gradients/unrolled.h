@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "stillpoint/ode/gradient.h"
 
 namespace stillpoint::ode {
@@ -10,6 +12,7 @@ namespace stillpoint::ode {
 /// grows with the evaluations. Forward: each accepted step is taken once more. A reference, and for f that
 /// reads other tensors in other steps.
 struct Unrolled {
+  std::int64_t states() const { return 0; }
   at::Tensor differentiate(const Frozen& frozen) const;
 };
 
