@@ -24,6 +24,9 @@ namespace stillpoint {
 /// **Dense output.** Tsit5, Dopri5 and Bosh3 have their own (of order 4, 4, 3). For other methods an output
 /// inside a step is a shorter step of the method itself, which has the method's order and costs its stages.
 ///
+/// **Events and jumps** change the state or end the solve on the way; see `ode::Event` and `ode::Jumps`. The
+/// solution's `events` has the times, which are differentiable, too. With events, steps are per sample.
+///
 /// **Errors.** Not finishing is data, in `stats.status`; see `on_failure`. A c10::Error names the argument if
 /// y0 is no floating-point or complex tensor with a batch dimension, if times are not finite or turn round,
 /// if an option is out of range, if the method has no error estimate and the control needs one, or if f
