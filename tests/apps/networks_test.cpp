@@ -185,9 +185,9 @@ TEST(Networks, CopyWeightsAndBuffers) {
 }
 
 TEST(Experiments, AreFoundByName) {
-  EXPECT_EQ(experiment_names(),
-            (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq",
-                                      "transformer", "jacobian-toy"}));
+  EXPECT_EQ(experiment_names(), (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv",
+                                                          "conv-deq", "mdeq", "transformer", "jacobian-toy",
+                                                          "spiral", "lotka-volterra", "bouncing-ball"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
   expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-0.5"});
 }
