@@ -16,7 +16,9 @@ std::vector<MethodCandidate> method_candidates() {
           {"Rk4", ode::Rk4{}},
           {"ThreeEighths", ode::ThreeEighths{}},
           {"Dopri5", ode::Dopri5{}},
-          {"Tsit5", ode::Tsit5{}}};
+          {"Tsit5", ode::Tsit5{}},
+          {"Verner7", ode::Verner7{}},
+          {"Dopri8", ode::Dopri8{}}};
 }
 
 OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-10, .absolute = 1e-12}}; }

@@ -52,4 +52,15 @@ struct Tsit5 {
   static const Tableau& tableau();
 };
 
+/// Order 7(6). Ten evaluations a step. For smooth equations and tolerances of 1e-8 or tighter; an output
+/// inside a step costs as much as a step. (Verner 2010.)
+struct Verner7 {
+  static const Tableau& tableau();
+};
+
+/// Order 8(7). Thirteen evaluations a step. As Verner7, tighter still. (Prince, Dormand 1981.)
+struct Dopri8 {
+  static const Tableau& tableau();
+};
+
 }  // namespace stillpoint::ode
