@@ -38,10 +38,11 @@ at::Tensor Slope::operator()(const at::Tensor& t, const at::Tensor& y) const {
     const at::Tensor slope = call(t, y, inputs_);
     return slope.is_contiguous() ? slope : slope.contiguous();
   }
-  const at::Tensor own_t = !t.defined() || t.dim() == 0 ? t : t.index_select(0, index_);
-  const at::Tensor some = call(own_t, y.index_select(0, index_), inputs_);
+  const at::Tensor index = index_.to(y.device());
+  const at::Tensor own_t = !t.defined() || t.dim() == 0 ? t : t.index_select(0, index);
+  const at::Tensor some = call(own_t, y.index_select(0, index), inputs_);
   if (!checked_) check_independence(t, y, some);
-  return at::zeros_like(y).index_copy(0, index_, some);
+  return at::zeros_like(y).index_copy(0, index, some);
 }
 
 void Slope::keep(const Mask& running) {
@@ -56,16 +57,15 @@ void Slope::keep(const Mask& running) {
   }
   index_ = at::tensor(rows, at::kLong);
   inputs_.clear();
-  for (const at::Tensor& input : field_.inputs) {
-    index_ = index_.to(input.device());
-    inputs_.push_back(input.index_select(0, index_));
-  }
+  for (const at::Tensor& input : field_.inputs)
+    inputs_.push_back(input.index_select(0, index_.to(input.device())));
 }
 
 void Slope::check_independence(const at::Tensor& t, const at::Tensor& y, const at::Tensor& some) const {
   checked_ = true;
   const at::NoGradGuard no_grad;
-  const double difference = disagreement(some, call(t, y, field_.inputs).index_select(0, index_));
+  const double difference =
+      disagreement(some, call(t, y, field_.inputs).index_select(0, index_.to(y.device())));
   TORCH_CHECK(
       difference == 0.0,
       "f: expected samples that do not depend on each other, but without the finished ones the others "

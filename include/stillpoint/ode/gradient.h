@@ -17,7 +17,8 @@ namespace stillpoint::ode {
 
 /// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the
 /// state alone: its ends are fixed fractions of the time from the first to the last output (or between
-/// outputs, if steps end there), so that derivatives in those times come with it.
+/// outputs, if steps end there), so that derivatives in those times come with it. Where there are events,
+/// what is called a state here has one number a sample more, `[B, N + 1]`, for the time of the latest one.
 struct Frozen {
   at::Tensor y0;      ///< `[B, …]`, with its graph
   at::Tensor values;  ///< `[B, T, …]` as solved, a constant
