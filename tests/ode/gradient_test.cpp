@@ -150,6 +150,88 @@ TEST(OdeintGradient, OfFixedStepsIsExact) {
   EXPECT_NEAR(number(gradients(g[1], {y0})[0]), -.3061913807250891, 1e-13);
 }
 
+// A linear flow to a normal distribution, whose log-density comes with the trace: z' = A z.
+TEST(OdeintGradient, OfALogDensity) {
+  using List = std::vector<Tensor>;
+  const std::vector<Tensor> p{leaf(.3), leaf(-1), leaf(1.2), leaf(-.8), leaf(1.5), leaf(1), leaf(-.5)};
+  const auto f = [&](const List& state) {
+    const Tensor first = state[0].narrow(1, 0, 1);
+    const Tensor second = state[0].narrow(1, 1, 1);
+    return List{torch::cat({p[0] * first + p[1] * second, p[2] * first + p[3] * second}, 1),
+                (p[0] + p[3]).unsqueeze(0)};
+  };
+  const Tensor times = torch::cat({torch::zeros({1}, torch::kDouble), p[4]});
+  const auto solution = odeint(f, List{torch::stack({p[5], p[6]}, 1), torch::zeros({1, 1}, torch::kDouble)},
+                               times, tight_odeint());
+  const Tensor z = solution.value[0].select(1, 1);
+  EXPECT_NEAR(z[0][0].item<double>(), .8557602407917888, 1e-8);
+  EXPECT_NEAR(z[0][1].item<double>(), 1.006831250066967, 1e-8);
+  const Tensor density =
+      solution.value[1].select(1, 1).sum() - z.square().sum() / 2 - std::log(2 * 3.14159265358979323846);
+  EXPECT_NEAR(number(density), -3.460894444325061, 1e-8);
+  const double expected[] = {-.8128882364720238,  -.8185615498922676, .215663701075603, 1.193836102724878,
+                             -.08105157462567861, -1.292090698321564, .907888115019733};
+  const auto g = gradients(density, p, false);
+  for (int i = 0; i < 7; ++i) EXPECT_NEAR(number(g[i]), expected[i], 1e-6) << i;
+}
+
+// A network whose weights are a formula, forwards and backwards in time.
+TEST(OdeintGradient, OfANetworkByFormula) {
+  const auto formula = [](std::int64_t rows, std::int64_t columns, auto entry) {
+    Tensor matrix = torch::empty({rows, columns}, torch::kDouble);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < columns; ++j)
+        matrix[i][j] = entry(static_cast<double>(i), static_cast<double>(j));
+    }
+    return matrix;
+  };
+  const Tensor inner = formula(3, 8, [](double j, double i) { return std::sin(1 + 3 * i + j); });
+  const Tensor outer = formula(8, 3, [](double i, double k) { return .5 * std::cos(1 + 8 * k + i); });
+  const Tensor drive = formula(1, 8, [](double, double i) { return std::cos(i); });
+  const Tensor bias = formula(1, 8, [](double, double i) { return .1 * std::cos(2 * i); });
+  const std::vector<Tensor> p{leaf(1), leaf(.1), leaf(1), leaf(-.5), leaf(.25)};
+  const auto f = [&](const Tensor& t, const Tensor& y) {
+    return torch::mm(torch::tanh(torch::mm(y, inner) + p[0] * drive * t + bias), outer) - p[1] * y;
+  };
+  const auto solve = [&](double end) {
+    OdeintOptions options = tight_odeint();
+    options.method = ode::Verner7{};
+    return odeint(f, torch::stack({p[2], p[3], p[4]}, 1), {0, end}, options).value[0][1];
+  };
+  const double at_one[3][6] = {{1.347702585072993, .344877668295290, -1.05663714482335, 1.02456401311047,
+                                .265163052806195, .166809822649930},
+                               {-1.413972011207719, -.615975739390212, .786260829576045, -.0677998660346081,
+                                .788779652680441, -.0576126904363725},
+                               {.06315626342673850, -.165628686482167, -.171557707377476, -.0999968294740054,
+                                -.231390235240235, .754792892198624}};
+  const double at_minus_three[3][6] = {{2.815049204805981, .0861271587972524, 6.11209020976046,
+                                        1.45823081980678, .162652576285759, .0673911118143967},
+                                       {-3.707658113225113, -1.75981630522300, -4.75050657024374,
+                                        -.562268752387506, .0138928273255832, -.881382246993877},
+                                       {-.2452014358250716, .425979505016538, -.256935454610928,
+                                        .0552482327330372, .226113614301429, 1.53894998923345}};
+  for (const double end : {1.0, -3.0}) {
+    const Tensor y = solve(end);
+    for (int k = 0; k < 3; ++k) {
+      const double* expected = end > 0 ? at_one[k] : at_minus_three[k];
+      EXPECT_NEAR(y[k].item<double>(), expected[0], 1e-8) << end << k;
+      const auto g = gradients(y[k], p, true);
+      for (int i = 0; i < 5; ++i) EXPECT_NEAR(number(g[i]), expected[i + 1], 1e-6) << end << k << i;
+    }
+  }
+  const double hessian[5][5] = {
+      {-.0849832553494, -.0868044729522, -.0258295216073, -.0231755685418, .000785895361457},
+      {-.0868044729522, .984165565241, -1.01234900551, -.262237822643, -.175863813043},
+      {-.0258295216073, -1.01234900551, -.163151301683, -.247428497345, -.104221073623},
+      {-.0231755685418, -.262237822643, -.247428497345, -.412392175888, -.198204389763},
+      {.000785895361457, -.175863813043, -.104221073623, -.198204389763, -.109959504021}};
+  const auto g = gradients(solve(1)[0], p);
+  for (int i = 0; i < 5; ++i) {
+    const auto row = gradients(g[i], p);
+    for (int j = 0; j < 5; ++j) EXPECT_NEAR(number(row[j]), hessian[i][j], 1e-6) << i << j;
+  }
+}
+
 TEST(OdeintGradient, IsExactForTheDiscreteMap) {
   torch::manual_seed(1);
   torch::nn::Linear inner(3, 8);

@@ -67,6 +67,7 @@ void report_failure(const Stats& stats, OnFailure on_failure);
 
 }  // namespace stillpoint::ode
 
+/// \cond
 // A solution comes apart into its value and its report.
 template <class Value>
 struct std::tuple_size<stillpoint::ode::Solution<Value>> : std::integral_constant<std::size_t, 2> {};
@@ -78,3 +79,4 @@ template <class Value>
 struct std::tuple_element<1, stillpoint::ode::Solution<Value>> {
   using type = const stillpoint::ode::Stats;
 };
+/// \endcond
