@@ -24,8 +24,6 @@ namespace {
 // Nothing is found more exactly than this fraction of a step.
 constexpr double kLeastFraction = 1e-15;
 
-using Seconds = std::chrono::duration<double>;
-
 class Solve {
  public:
   Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
@@ -54,9 +52,8 @@ class Solve {
       for (Clock& clock : clocks_) clock.choose(schedule_);
       attempt();
       if (options_.observer) options_.observer({tries_, sample_times(), y_});
-      if (options_.time_limit &&
-          Seconds(std::chrono::steady_clock::now() - begin).count() > *options_.time_limit)
-        stop_all(ode::Status::TimeLimit);
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
+      if (options_.time_limit && spent.count() > *options_.time_limit) stop_all(ode::Status::TimeLimit);
     }
     return finish();
   }
@@ -255,14 +252,12 @@ class Solve {
       const double least = 2.0 * std::numeric_limits<double>::epsilon() * time / length;
       resolution.push_back(std::isfinite(least) ? std::clamp(least, kLeastFraction, 1.0) : 1.0);
     }
-    const auto inside = [&](const std::vector<double>& fractions) {
-      Span output = span;
-      for (std::size_t n = 0; n < fractions.size(); ++n) output.end[n] = within(span, n, fractions[n]);
-      return EventWatch::Moment{
-          as_time(output.end, joint_, y_),
-          state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true))};
+    const auto moment = [&](const std::vector<double>& fractions) {
+      std::vector<double> ends(fractions.size());
+      for (std::size_t n = 0; n < ends.size(); ++n) ends[n] = within(span, n, fractions[n]);
+      return EventWatch::Moment{as_time(ends, joint_, y_), inside(span, stages, ends)};
     };
-    const std::vector<std::optional<Crossed>> crossed = watch_.look(moving, inside, resolution);
+    const std::vector<std::optional<Crossed>> crossed = watch_.look(moving, moment, resolution);
     std::vector<std::optional<EventHit>> hits(crossed.size());
     for (std::size_t b = 0; b < hits.size(); ++b) {
       if (crossed[b]) hits[b] = EventHit{crossed[b]->event, within(span, b, crossed[b]->fraction)};
@@ -283,13 +278,13 @@ class Solve {
   // The states after the events that these samples come to.
   at::Tensor happen(const Span& span, const Stages& stages, const std::vector<std::optional<EventHit>>& hits,
                     const Mask& hit) {
-    Span output = span;
+    std::vector<double> ends = span.end;
     for (std::size_t b = 0; b < hits.size(); ++b) {
-      if (hits[b]) output.end[b] = hits[b]->time;
+      if (hits[b]) ends[b] = hits[b]->time;
     }
-    at::Tensor y = state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true));
-    recording_.write_event(hit, output.end, y);
-    const at::Tensor t = as_time(output.end, joint_, y);
+    const at::Tensor y = inside(span, stages, ends);
+    recording_.write_event(hit, ends, y);
+    const at::Tensor t = as_time(ends, joint_, y);
     at::Tensor after = y;
     for (std::size_t e = 0; e < problem_.events.size(); ++e) {
       Mask own(hits.size());
@@ -310,24 +305,25 @@ class Solve {
   void write_outputs(const Span& span, const Stages& stages, const Mask& moving, const Mask& accepted) {
     for (std::size_t i = 0;; ++i) {
       std::vector<std::int64_t> columns(clocks_.size(), -1);
+      std::vector<double> ends = span.end;
       bool at_end = true;
       for (std::size_t n = 0; n < clocks_.size(); ++n) {
         if (!accepted[n] || i >= recording_.latest(n).outputs.size()) continue;
         if (recording_.latest(n).outputs[i] >= schedule_.outputs()) continue;
         columns[n] = recording_.latest(n).outputs[i];
+        ends[n] = schedule_.time(n, columns[n]);
         const Place& end = recording_.latest(n).end;
         at_end &= end.fraction == 1.0 && end.to == columns[n];
       }
       if (std::all_of(columns.begin(), columns.end(), [](std::int64_t k) { return k < 0; })) return;
-      recording_.write(columns, at_end ? stages.next : inside(span, stages, columns), moving);
+      recording_.write(columns, at_end ? stages.next : inside(span, stages, ends), moving);
     }
   }
 
-  at::Tensor inside(const Span& span, const Stages& stages, const std::vector<std::int64_t>& columns) {
+  // The states at these times inside the step.
+  at::Tensor inside(const Span& span, const Stages& stages, const std::vector<double>& ends) const {
     Span output = span;
-    for (std::size_t n = 0; n < columns.size(); ++n) {
-      if (columns[n] >= 0) output.end[n] = schedule_.time(n, columns[n]);
-    }
+    output.end = ends;
     return state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true));
   }
 

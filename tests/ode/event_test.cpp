@@ -8,34 +8,12 @@
 #include <vector>
 
 #include "ode/candidates.h"
+#include "ode/derivatives.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 
 namespace stillpoint::test {
 namespace {
-
-Tensor parameter(double value) {
-  return torch::tensor({value}, torch::dtype(torch::kDouble).requires_grad(true));
-}
-Tensor row(const std::vector<Tensor>& numbers) { return torch::stack(numbers, 1); }
-
-// Derivatives of a number, by autograd.
-struct Derivatives {
-  std::vector<double> first;
-  std::vector<std::vector<double>> second;
-
-  Derivatives(const Tensor& of, const std::vector<Tensor>& in) {
-    const auto g = torch::autograd::grad({of.sum()}, in, {}, true, true, true);
-    for (const Tensor& part : g) {
-      first.push_back(part.defined() ? part.item<double>() : 0.0);
-      second.emplace_back();
-      std::vector<Tensor> h(in.size());
-      if (part.defined() && part.requires_grad())
-        h = torch::autograd::grad({part}, in, {}, true, false, true);
-      for (const Tensor& entry : h) second.back().push_back(entry.defined() ? entry.item<double>() : 0.0);
-    }
-  }
-};
 
 class EventGradients : public testing::TestWithParam<ode::GradientRule> {};
 
@@ -132,57 +110,6 @@ TEST_P(EventGradients, ReachTheGroundThroughAir) {
   EXPECT_NEAR(time.second[0][1] / -.001581138831713675, 1, 1e-5);
   EXPECT_NEAR(velocity.first[1] / -1.581138828454705, 1, 1e-6);
   EXPECT_NEAR(velocity.first[2] / 1581.138763275304, 1, 1e-6);
-}
-
-// y' = 1 before tau and 0 after it. f is told on which side of the jump it is.
-TEST_P(EventGradients, KnowTheTimeOfAJump) {
-  for (const auto dtype : {torch::kDouble, torch::kFloat}) {
-    for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
-      for (const bool falls : {false, true}) {
-        const Tensor tau = torch::tensor({.98}, torch::dtype(dtype).requires_grad(true));
-        const auto f = [tau](const Tensor& t, const Tensor& y) {
-          return (t < tau).to(y.scalar_type()).expand_as(y);
-        };
-        const auto solution =
-            odeint(f, torch::zeros({2, 1}, dtype), falls ? ode::Times{2, 0} : ode::Times{0, 2},
-                   {.gradient = GetParam(), .steps = steps, .jumps = {.times = tau}});
-        const double sign = falls ? -1 : 1;
-        const Tensor y = solution.value.select(1, 1)[1];
-        EXPECT_NEAR(y.item<double>(), sign * .98, dtype == torch::kDouble ? 1e-14 : 1e-6);
-        EXPECT_NEAR(torch::autograd::grad({y}, {tau})[0].item<double>(), sign, 1e-6);
-        EXPECT_EQ(solution.stats.rejected[1], 0);
-      }
-    }
-  }
-}
-
-// Doses: y' = −k y, and y += d at declared times; the first where the solve starts.
-TEST_P(EventGradients, FollowDoses) {
-  const std::vector<Tensor> p{parameter(.7), parameter(2), parameter(1.25)};
-  const auto f = [k = p[0]](const Tensor& y) { return -k * y; };
-  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
-    OdeintOptions options = tight_odeint();
-    options.gradient = GetParam();
-    options.steps = steps;
-    options.jumps = {.times = torch::cat({torch::zeros({1}, torch::kDouble), p[2]}),
-                     .then = [d = p[1]](const Tensor& y) { return y + d; }};
-    const auto [y, stats] = odeint(f, torch::ones({2, 1}, torch::kDouble), {0, 1, 1.25, 2}, options);
-    const double k = .7;
-    const double d = 2;
-    const double tau = 1.25;
-    EXPECT_NEAR(y[0][0][0].item<double>(), 1, 0);
-    EXPECT_NEAR(y[0][1][0].item<double>(), 3 * std::exp(-k), 1e-9);
-    EXPECT_NEAR(y[0][2][0].item<double>(), 3 * std::exp(-k * tau), 1e-9);
-    const double rest = std::exp(-k * (2 - tau));
-    EXPECT_NEAR(y[0][3][0].item<double>(), 3 * std::exp(-2 * k) + d * rest, 1e-9);
-    const Derivatives at_end(y[0][3][0], p);
-    EXPECT_NEAR(at_end.first[0], -6 * std::exp(-2 * k) - d * (2 - tau) * rest, 1e-8);
-    EXPECT_NEAR(at_end.first[1], std::exp(-2 * k) + rest, 1e-8);
-    EXPECT_NEAR(at_end.first[2], d * k * rest, 1e-8);
-    EXPECT_NEAR(at_end.second[0][0], 12 * std::exp(-2 * k) + d * (2 - tau) * (2 - tau) * rest, 1e-7);
-    EXPECT_NEAR(at_end.second[2][2], d * k * k * rest, 1e-7);
-    EXPECT_NEAR(at_end.second[0][2], d * rest * (1 - k * (2 - tau)), 1e-7);
-  }
 }
 
 // An event switches a parameter: x' = −a, y' = b until x = 0, then y' = 0.
