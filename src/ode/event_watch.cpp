@@ -69,7 +69,7 @@ std::vector<EventWatch::Bracket> EventWatch::bracket(std::size_t event, const Ma
         brackets[b] = {
             .found = true, .low = reached[b], .high = here, .at_low = watched.before, .at_high = now[b]};
       }
-      if (now[b] != 0.0) watched.before = now[b];
+      if (now[b] != 0.0 && !std::isnan(now[b])) watched.before = now[b];
       reached[b] = here;
     }
   }

@@ -28,7 +28,10 @@ const MeshStep* FrozenSolve::at(std::size_t clock, std::size_t number) const {
 Place FrozenSolve::place(std::size_t clock, std::size_t number, bool end) const {
   const MeshStep* step = at(clock, number);
   if (step != nullptr) return end ? step->end : step->start;
-  return mesh_.clocks[clock].empty() ? Place{} : mesh_.clocks[clock].back().end;
+  if (mesh_.clocks[clock].empty()) return {};
+  const MeshStep& last = mesh_.clocks[clock].back();
+  if (!last.event) return last.end;
+  return {.from = Place::kEvent, .to = last.end.to, .fraction = 0.0, .event = last.event->time};
 }
 
 std::size_t FrozenSolve::outputs_in(std::size_t number) const {

@@ -27,7 +27,7 @@ constexpr double kLeastFraction = 1e-15;
 class Solve {
  public:
   Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
-        std::int64_t states)
+        std::optional<std::int64_t> states)
       : problem_(problem),
         f_(problem.field),
         schedule_(schedule),
@@ -389,7 +389,7 @@ class Solve {
 }  // namespace
 
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, std::int64_t states) {
+                      const OdeintOptions& options, std::optional<std::int64_t> states) {
   const at::NoGradGuard no_grad;
   return Solve(problem, y0.detach(), schedule, options, states).run();
 }

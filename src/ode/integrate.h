@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "ode/mesh.h"
@@ -24,8 +26,9 @@ struct Integration {
   ode::Stats stats;
 };
 
-/// Solves the problem from y0, contiguous, with gradients off. Remembers at most so many states.
+/// Solves the problem from y0, contiguous, with gradients off. Remembers the mesh and at most so many
+/// states; empty: neither.
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, std::int64_t states);
+                      const OdeintOptions& options, std::optional<std::int64_t> states);
 
 }  // namespace stillpoint::detail

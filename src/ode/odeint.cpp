@@ -203,8 +203,8 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
   const bool gradients = at::GradMode::is_enabled();
   const at::Tensor start = (y0.is_inference() ? y0.clone() : y0).contiguous();
 
-  Integration found =
-      detail::integrate(*problem, start, schedule, options, gradients ? options.gradient.states() : 0);
+  const auto states = gradients ? std::optional(options.gradient.states()) : std::nullopt;
+  Integration found = detail::integrate(*problem, start, schedule, options, states);
   const bool had_events = found.values.size(1) > schedule.outputs();
   at::Tensor values = found.values;
   at::Tensor shifts;
@@ -216,6 +216,7 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
     values = carry.states(all);
     if (had_events) shifts = carry.shifts(all);
   }
+  if (problem->events.empty()) return {values, std::move(found.stats)};
   return take_apart(values, shifts, schedule.outputs(), std::move(found));
 }
 
@@ -243,6 +244,7 @@ ode::Solution<std::vector<at::Tensor>> odeint(const ode::TupleVectorField& f,
   add_events(*problem, options, packed);
   const ode::Solution<at::Tensor> solution = solve(problem, start, t, options);
   report_failure(solution.stats, options.on_failure);
+  if (options.events.empty()) return {packed.unpack_all(solution.value), solution.stats};
   return {packed.unpack_all(solution.value),
           solution.stats,
           {solution.events.time, packed.unpack_all(solution.events.y), solution.events.which}};

@@ -16,9 +16,12 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Recording::Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, std::int64_t states)
+Recording::Recording(const Schedule& schedule, const at::Tensor& y0, bool joint,
+                     std::optional<std::int64_t> states)
     : schedule_(schedule),
-      most_states_(static_cast<std::size_t>(states)),
+      keep_mesh_(states.has_value()),
+      most_states_(static_cast<std::size_t>(states.value_or(0))),
+      steps_(schedule.clocks(), 0),
       event_times_(y0.size(0)),
       output_(schedule.clocks(), 1) {
   mesh_.joint = joint;
@@ -39,7 +42,9 @@ void Recording::add(std::size_t clock, MeshStep step) {
   if (step.event) {
     step.outputs.push_back(schedule_.outputs() + static_cast<std::int64_t>(event_times_[clock].size()));
   }
+  if (!keep_mesh_) mesh_.clocks[clock].clear();
   mesh_.clocks[clock].push_back(std::move(step));
+  ++steps_[clock];
 }
 
 // Whether the start of the step of this number is to be kept. If too many are, every second one goes.
@@ -55,12 +60,12 @@ bool Recording::is_next(std::size_t number) {
 
 void Recording::remember(const Mask& moving, const at::Tensor& y) {
   if (mesh_.joint) {
-    if (is_next(mesh_.clocks[0].size() - 1)) states_.push_back(y);
+    if (is_next(steps_[0] - 1)) states_.push_back(y);
     return;
   }
   for (std::size_t b = 0; b < moving.size(); ++b) {
     if (!moving[b]) continue;
-    const std::size_t number = mesh_.clocks[b].size() - 1;
+    const std::size_t number = steps_[b] - 1;
     if (!is_next(number)) continue;
     const std::size_t place = number / every_;
     if (place == states_.size()) states_.push_back(at::empty_like(y));

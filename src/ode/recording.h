@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "ode/event_watch.h"
@@ -14,14 +15,14 @@ namespace stillpoint::detail {
 /// What a solve leaves behind: the outputs, the events, the mesh and where its steps started.
 class Recording {
  public:
-  /// Remembers where at most `states` steps start.
-  Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, std::int64_t states);
+  /// Remembers the mesh and where at most `states` steps start; empty: neither.
+  Recording(const Schedule& schedule, const at::Tensor& y0, bool joint, std::optional<std::int64_t> states);
 
   /// Adds an accepted step of a clock to the mesh, with the outputs that it passes.
   void add(std::size_t clock, MeshStep step);
   /// Remembers the state that the latest steps of these samples start from, if it is their turn.
   void remember(const Mask& moving, const at::Tensor& y);
-  std::size_t steps(std::size_t clock) const { return mesh_.clocks[clock].size(); }
+  std::size_t steps(std::size_t clock) const { return steps_[clock]; }
   const MeshStep& latest(std::size_t clock) const { return mesh_.clocks[clock].back(); }
 
   /// Writes what these samples have in these columns, one a clock; −1: none.
@@ -43,10 +44,12 @@ class Recording {
   bool is_next(std::size_t number);
 
   const Schedule& schedule_;
+  bool keep_mesh_;
   std::size_t most_states_;
   std::size_t every_ = 1;
-  Mesh mesh_;
-  at::Tensor values_;  // of the outputs
+  Mesh mesh_;                       // if it is not kept, of the latest steps alone
+  std::vector<std::size_t> steps_;  // of each clock
+  at::Tensor values_;               // of the outputs
   std::vector<at::Tensor> event_states_;
   std::vector<std::vector<double>> event_times_;  // of each sample
   std::vector<std::int64_t> output_;              // of each clock, the next one

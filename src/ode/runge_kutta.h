@@ -19,8 +19,7 @@ struct Stages {
 };
 
 /// A step of an explicit Runge–Kutta method from a state. `first` is the slope at the start, if it is known.
-/// With `all`, the stages that the next state does not need are taken, too: for an error estimate or dense
-/// output.
+/// `all` takes the stages that the next state does not need as well: for an error estimate or dense output.
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& from,
                  const at::Tensor& first, bool all);
 

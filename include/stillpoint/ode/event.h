@@ -24,19 +24,20 @@ enum class Crossing : std::uint8_t { Any, Rising, Falling };
 ///
 /// Solves with events take steps per sample.
 struct Event {
-  StateFunction<at::Tensor> when;  ///< the number that crosses zero, `[B]` or `[B, 1]`
+  StateFunction<at::Tensor> when;  ///< the number that crosses zero, `[B]` or `[B, 1]`; NaN never does
   Crossing crossing = Crossing::Any;
   /// The occurrence that ends the solve of a sample; 0: none does.
   std::int64_t terminal = 1;
-  /// What becomes of the state there; empty: nothing.
+  /// What becomes of the state there; empty: nothing. It is evaluated for all samples when one of them has
+  /// the event, so its value and its derivatives must be finite for the others, or gradients become NaN.
   StateFunction<std::vector<at::Tensor>> then = {};
 };
 
-/// The events that happened. E is the largest number of them in a sample.
+/// The events that happened; empty if none were asked for. E is the largest number of them in a sample.
 template <class Value>
 struct Occurrences {
-  at::Tensor time;  ///< `[B, E]`, in double, differentiable; NaN where a sample had fewer
-  Value y = {};     ///< `[B, E, …]`: the state there, before `then`, differentiable; NaN as above
+  at::Tensor time = {};  ///< `[B, E]`, in double, differentiable; NaN where a sample had fewer
+  Value y = {};          ///< `[B, E, …]`: the state there, before `then`, differentiable; NaN as above
   std::vector<std::vector<std::int64_t>> which = {};  ///< for each sample, numbers in the list of events
 };
 

@@ -25,7 +25,7 @@ namespace stillpoint {
 /// inside a step is a shorter step of the method itself, which has the method's order and costs its stages.
 ///
 /// **Events and jumps** change the state or end the solve on the way; see `ode::Event` and `ode::Jumps`. The
-/// solution's `events` has the times, which are differentiable, too. With events, steps are per sample.
+/// solution's `events` holds the times and states, both differentiable. With events, steps are per sample.
 ///
 /// **Errors.** Not finishing is data, in `stats.status`; see `on_failure`. A c10::Error names the argument if
 /// y0 is no floating-point or complex tensor with a batch dimension, if times are not finite or turn round,

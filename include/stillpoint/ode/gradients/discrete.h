@@ -16,11 +16,12 @@ namespace stillpoint::ode {
 /// order of the method, with a larger factor than the value: tighten the tolerance where that matters.
 ///
 /// **Cost.** Forward: one recorded evaluation more. The state at the start of each step is kept, or with
-/// `checkpoints` no more than so many, whatever the number of steps. Backward: each step is taken again,
-/// recorded, and pulled back. Steps between checkpoints are reached again by halving: of n of them, log₂ n
-/// states are kept at a time, for n/2 log₂ n steps more without a record. Derivatives of higher order keep a
-/// state a step, and take the steps once more each. (Griewank 1992, "Achieving logarithmic growth of temporal
-/// and spatial complexity in reverse automatic differentiation".)
+/// `checkpoints` no more than so many, whatever the number of steps; the ends of all steps stay on the host,
+/// about a hundred bytes each. Backward: each step is taken again, recorded, and pulled back. Steps between
+/// checkpoints are reached again by halving: of n of them, log₂ n states are kept at a time, for n/2 log₂ n
+/// steps more without a record. Derivatives of higher order keep a state a step, and take the steps once more
+/// each. (Griewank 1992, "Achieving logarithmic growth of temporal and spatial complexity in reverse
+/// automatic differentiation".)
 ///
 /// **Errors** in the backward pass: a c10::Error if a step, taken again, has another value than it had, if f
 /// captured a leaf that has been edited since, or if it reads a tensor requiring a gradient that it did not
