@@ -43,7 +43,7 @@ struct DampedNeumann {
   double damping = 0.5;
 
   sp::Solution<Tensor> solve(const sp::LinearOperator& a, const Tensor& b, const Tensor& x0,
-                             const sp::Tolerance& tolerance) const {
+                             const sp::ResolvedTolerance& tolerance) const {
     sp::Monitor monitor(tolerance, /*max_iterations=*/500, b.size(0));
     sp::RowNorms norms;
     auto x = x0.defined() ? x0 : torch::zeros_like(b);

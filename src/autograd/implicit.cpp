@@ -67,7 +67,7 @@ class SavedImplicit : public detail::Saved {
     const ImplicitRule::FirstOrder& first_order = estimated ? rule_.estimate : rule_.first_order;
     const LinearOperator a =
         condition_.negative_jacobian([this](const at::Tensor& u) { return tape_->vjp(u); });
-    const Tolerance tolerance = rule_.tolerance.resolved(g.scalar_type());
+    const ResolvedTolerance tolerance = rule_.tolerance.resolved(g.scalar_type());
     Solution<at::Tensor> adjoint =
         first_order ? first_order(a, z, g, tolerance) : rule_.solver.solve(a, g, {}, tolerance);
     adjoint.stats.jacobian_products = adjoint.stats.evaluations;

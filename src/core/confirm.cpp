@@ -21,14 +21,14 @@ std::vector<double> right_side_norms(const at::Tensor& b, Norm norm) {
   return zero_where_not_finite(row_norms(b, norm));
 }
 
-void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
+void confirm(const LinearOperator& a, const at::Tensor& b, const ResolvedTolerance& tolerance,
              Solution<at::Tensor>& solution) {
   Stats& stats = solution.stats;
   stats.residual = row_norms(residual(a, b, solution.value), tolerance.norm);
   ++stats.evaluations;
   const std::vector<double> scale = right_side_norms(b, tolerance.norm);
   for (std::size_t i = 0; i < scale.size(); ++i) {
-    const double allowed = 2.0 * (*tolerance.absolute + *tolerance.relative * scale[i]);
+    const double allowed = 2.0 * tolerance.allowed(scale[i]);
     if (!std::isfinite(stats.residual[i])) {
       stats.status[i] = Status::NonFinite;
     } else if (stats.status[i] == Status::Converged && stats.residual[i] > allowed) {

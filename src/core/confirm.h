@@ -23,7 +23,7 @@ std::vector<double> right_side_norms(const at::Tensor& b, Norm norm);
 /// estimate, or from a product written by hand in the place of `a`, at the cost of one product. Samples whose
 /// true residual is not finite have failed; those that had converged and whose true residual is beyond the
 /// tolerance (and its rounding) become inaccurate.
-void confirm(const LinearOperator& a, const at::Tensor& b, const Tolerance& tolerance,
+void confirm(const LinearOperator& a, const at::Tensor& b, const ResolvedTolerance& tolerance,
              Solution<at::Tensor>& solution);
 
 }  // namespace stillpoint::detail

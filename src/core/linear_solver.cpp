@@ -27,7 +27,7 @@ const char* advice(Status status) {
 }  // namespace
 
 Solution<at::Tensor> LinearSolver::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                         const Tolerance& tolerance) const {
+                                         const ResolvedTolerance& tolerance) const {
   Solution<at::Tensor> solution = call(a, b, x0, tolerance);
   if (solution.stats.advice == nullptr) solution.stats.advice = &advice;
   return solution;

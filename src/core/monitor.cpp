@@ -19,7 +19,7 @@ constexpr std::uint8_t kNonFinitePatience = 2;
 
 }  // namespace
 
-Monitor::Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch)
+Monitor::Monitor(const ResolvedTolerance& tolerance, std::int64_t max_iterations, std::int64_t batch)
     : tolerance_(tolerance),
       max_iterations_(max_iterations),
       running_count_(batch),
@@ -39,13 +39,12 @@ bool Monitor::advances_together(const RowNorms& norms, const std::vector<double>
   if (!all_running() || steps_ == 0 || window_ends()) return false;
   if (slopes_ && slopes_->fresh()) return false;
   const std::size_t batch = running_.size();
-  const double absolute = *tolerance_.absolute;
-  const double relative = *tolerance_.relative;
+  const ResolvedTolerance tolerance = tolerance_;  // a copy, which no store in the loop can reach
   bounds_.resize(batch);
   int exceptions = 0;
   for (std::size_t b = 0; b < batch; ++b) {
     const double r = norms.residual[b];
-    bounds_[b] = absolute + relative * norms.scale[b];
+    bounds_[b] = tolerance.allowed(norms.scale[b]);
     exceptions |= static_cast<int>(!(r < residual_[b])) | static_cast<int>(!(measured[b] > bounds_[b]));
   }
   return exceptions == 0;

@@ -28,7 +28,7 @@ double checked(const char* field, double value) {
 
 }  // namespace
 
-Tolerance Tolerance::resolved(c10::ScalarType dtype) const {
+ResolvedTolerance Tolerance::resolved(c10::ScalarType dtype) const {
   const Defaults defaults = defaults_for(dtype);
   return {.relative = checked("relative", relative.value_or(defaults.relative)),
           .absolute = checked("absolute", absolute.value_or(defaults.absolute)),

@@ -33,7 +33,7 @@ LinearOperator detail::widened(const LinearOperator& a, at::ScalarType dtype) {
 
 Solution<at::Tensor> detail::solve_widened(const LinearSolver& solver, const LinearOperator& a,
                                            const at::Tensor& b, const at::Tensor& x0,
-                                           const Tolerance& tolerance) {
+                                           const ResolvedTolerance& tolerance) {
   const at::ScalarType dtype = b.scalar_type();
   const LinearOperator wide = widened(a, dtype);
   const at::Tensor wide_b = b.to(at::kFloat);

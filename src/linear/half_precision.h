@@ -14,6 +14,6 @@ LinearOperator widened(const LinearOperator& a, at::ScalarType dtype);
 /// `solver` on the system in float. The report is of the solution as it is returned, rounded: one product
 /// more.
 Solution<at::Tensor> solve_widened(const LinearSolver& solver, const LinearOperator& a, const at::Tensor& b,
-                                   const at::Tensor& x0, const Tolerance& tolerance);
+                                   const at::Tensor& x0, const ResolvedTolerance& tolerance);
 
 }  // namespace stillpoint::detail

@@ -24,7 +24,7 @@ void detail::add_effort(Stats& stats, const Stats& earlier) {
 }
 
 Solution<at::Tensor> detail::solve_rest(const LinearSolver& solver, const LinearOperator& a,
-                                        const at::Tensor& b, const Tolerance& tolerance,
+                                        const at::Tensor& b, const ResolvedTolerance& tolerance,
                                         const Solution<at::Tensor>& earlier) {
   const at::Tensor zero = at::zeros_like(b);
   Solution<at::Tensor> rest = solver.solve(a, first_where_solved(earlier.stats, zero, b),

@@ -51,7 +51,7 @@ Solution<at::Tensor> run_in_units(const at::Tensor& b, const at::Tensor& x0, std
 }  // namespace
 
 Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                   const Tolerance& tolerance, std::int64_t max_iterations,
+                                   const ResolvedTolerance& tolerance, std::int64_t max_iterations,
                                    const Recurrence& run) {
   Solution<at::Tensor> solution = run_in_units(b, x0, max_iterations, run);
   Stats& stats = solution.stats;

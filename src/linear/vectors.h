@@ -43,7 +43,7 @@ using Recurrence = std::function<Solution<at::Tensor>(const UnitSystem& system, 
 /// Runs it, and again from where it ended for the samples whose true residual it had drifted from, while
 /// their iterations last. One product more a run.
 Solution<at::Tensor> run_confirmed(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                   const Tolerance& tolerance, std::int64_t max_iterations,
+                                   const ResolvedTolerance& tolerance, std::int64_t max_iterations,
                                    const Recurrence& run);
 
 /// Steps in which the residual of a method that ends within as many as a sample is wide, but for rounding,

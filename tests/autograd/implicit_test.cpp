@@ -111,9 +111,10 @@ TEST(Implicit, ReportsEachBackwardPass) {
 // For samples of width 1, whose A is a number.
 struct ByDivision {
   Solution<Tensor> solve(const LinearOperator& a, const Tensor& g, const Tensor&,
-                         const Tolerance& tolerance) const {
+                         const ResolvedTolerance& tolerance) const {
     EXPECT_FALSE(a.identity_minus);
-    EXPECT_TRUE(tolerance.relative && tolerance.absolute);
+    EXPECT_EQ(tolerance.relative, 1e-10);
+    EXPECT_EQ(tolerance.absolute, 0.0);
     Solution<Tensor> solution{g / a.mv(torch::ones_like(g)), {}};
     solution.stats.status.assign(5, Status::Converged);
     solution.stats.residual.assign(5, 0.0);
@@ -133,7 +134,7 @@ TEST(Implicit, TakesAnyAdjointSolve) {
 }
 
 ImplicitRule::FirstOrder with_product(std::function<Map(const Tensor& z)> transposed_jacobian) {
-  return [=](const LinearOperator& a, const Tensor& z, const Tensor& g, const Tolerance& tolerance) {
+  return [=](const LinearOperator& a, const Tensor& z, const Tensor& g, const ResolvedTolerance& tolerance) {
     const LinearOperator own{.product = transposed_jacobian(z), .identity_minus = true};
     Solution<Tensor> adjoint = DenseLu{}.solve(own, g, {}, tolerance);
     detail::confirm(a, g, tolerance, adjoint);

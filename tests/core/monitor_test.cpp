@@ -10,7 +10,7 @@
 namespace stillpoint::test {
 namespace {
 
-Tolerance absolute(double bound) { return {.relative = 0.0, .absolute = bound}; }
+ResolvedTolerance absolute(double bound) { return {.relative = 0.0, .absolute = bound}; }
 
 // A batch of samples of width 2 that all hold `number`.
 Tensor iterate(std::int64_t batch, double number) { return torch::full({batch, 2}, number, options()); }
@@ -59,7 +59,7 @@ TEST(Monitor, KeepsTheBestIterateOfEachSample) {
 }
 
 TEST(Monitor, ToleranceIsRelativeToTheScale) {
-  Monitor monitor({.relative = 0.1, .absolute = 0.01}, 5, 2);
+  Monitor monitor(ResolvedTolerance{.relative = 0.1, .absolute = 0.01}, 5, 2);
   EXPECT_TRUE(monitor.update(iterate(2, 0), {{0.5, 0.5}, {5.0, 4.8}}));
   EXPECT_FALSE(monitor.running(0));
   EXPECT_TRUE(monitor.running(1));

@@ -40,7 +40,7 @@ class Solver : public testing::TestWithParam<std::tuple<SolverCandidate, torch::
 Tensor norms_of(const Tensor& t) { return t.to(at::kDouble).reshape({t.size(0), -1}).norm(2, 1); }
 
 TEST_P(Solver, FindsTheKnownSolution) {
-  const Tolerance tolerance = Tolerance{}.resolved(dtype());
+  const ResolvedTolerance tolerance = Tolerance{}.resolved(dtype());
   for (const Problem& problem : problems()) {
     SCOPED_TRACE(problem.name);
     const auto [value, stats] = fixed_point(problem.f, problem.z0, options());
@@ -49,7 +49,7 @@ TEST_P(Solver, FindsTheKnownSolution) {
     EXPECT_EQ(value.scalar_type(), dtype());
     EXPECT_EQ(value.device(), problem.z0.device());
 
-    const Tensor allowed = *tolerance.absolute + *tolerance.relative * norms_of(value);
+    const Tensor allowed = tolerance.absolute + tolerance.relative * norms_of(value);
     const Tensor error = norms_of(value - problem.solution);
     EXPECT_LE((error - 1.05 * problem.amplification * allowed).max().item<double>(), 0.0)
         << "error " << error.max().item<double>() << " of " << stats.full();

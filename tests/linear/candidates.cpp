@@ -19,7 +19,7 @@ LinearCandidate iterative(std::string name, Solver solver,
 }  // namespace
 
 Solution<Tensor> ByLibTorch::solve(const LinearOperator& a, const Tensor& b, const Tensor& /*x0*/,
-                                   const Tolerance& tolerance) const {
+                                   const ResolvedTolerance& tolerance) const {
   const std::int64_t batch = b.size(0), width = batch == 0 ? 0 : b.numel() / batch;
   Solution<Tensor> solution;
   solution.value = torch::zeros_like(b);
@@ -32,7 +32,7 @@ Solution<Tensor> ByLibTorch::solve(const LinearOperator& a, const Tensor& b, con
   stats.evaluations = b.numel() > 0 ? width + 1 : 1;
   for (std::int64_t i = 0; i < batch; ++i) {
     stats.residual.push_back(residual[i].item<double>());
-    const double allowed = *tolerance.absolute + *tolerance.relative * scale[i].item<double>();
+    const double allowed = tolerance.allowed(scale[i].item<double>());
     stats.status.push_back(stats.residual[i] <= allowed ? Status::Converged : Status::Inaccurate);
     stats.iterations.push_back(1);
   }

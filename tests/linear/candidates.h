@@ -13,7 +13,7 @@ namespace stillpoint::test {
 /// A user's own solver: the matrix written out and handed to LibTorch.
 struct ByLibTorch {
   Solution<Tensor> solve(const LinearOperator& a, const Tensor& b, const Tensor& /*x0*/,
-                         const Tolerance& tolerance) const;
+                         const ResolvedTolerance& tolerance) const;
 };
 
 /// A linear solver under test, and what it claims.

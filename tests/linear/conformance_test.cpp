@@ -19,7 +19,7 @@ class LinearSolvers : public testing::TestWithParam<std::tuple<LinearCandidate, 
   torch::Dtype dtype() const { return std::get<1>(GetParam()); }
 
   /// As in linear_solve: relative to b alone.
-  Tolerance tolerance(Norm norm = Norm::Euclidean) const {
+  ResolvedTolerance tolerance(Norm norm = Norm::Euclidean) const {
     return Tolerance{.relative = {}, .absolute = 0.0, .norm = norm}.resolved(dtype());
   }
   std::vector<System> systems() const {
@@ -37,7 +37,7 @@ class LinearSolvers : public testing::TestWithParam<std::tuple<LinearCandidate, 
   }
   void expect_solved(const System& system, const Solution<Tensor>& solution) const {
     const auto& [value, stats] = solution;
-    const Tensor allowed = *tolerance().relative * norms_of(system.b);
+    const Tensor allowed = tolerance().relative * norms_of(system.b);
     const Tensor rounding = system.rounding(system.solution);
     // Where rounding alone makes a residual of that size, as for a radius of 0.99 in float, none is owed.
     for (std::int64_t i = 0; i < system.b.size(0); ++i) {
@@ -185,7 +185,7 @@ TEST_P(LinearSolvers, MeasureInTheNormAskedFor) {
     return norm == Norm::Euclidean ? rows.square().sum(1).sqrt() : rows.square().mean(1).sqrt();
   };
   for (const Norm norm : {Norm::Euclidean, Norm::RootMeanSquare, Norm::Maximum}) {
-    Tolerance loose = tolerance(norm);
+    ResolvedTolerance loose = tolerance(norm);
     loose.relative = 1e-3;
     const auto [value, stats] = candidate().solver.solve(system.a, system.b, {}, loose);
     EXPECT_TRUE(stats.converged()) << stats.full();
@@ -200,7 +200,7 @@ TEST_P(LinearSolvers, MeasureInTheNormAskedFor) {
 TEST_P(LinearSolvers, AddTheAbsoluteTolerance) {
   const torch::NoGradGuard no_grad;
   const System system = easy();
-  const Tolerance absolute{.relative = 0.0, .absolute = 1e-3};
+  const ResolvedTolerance absolute{.relative = 0.0, .absolute = 1e-3};
   const auto [value, stats] = candidate().solver.solve(system.a, system.b, {}, absolute);
   EXPECT_TRUE(stats.converged()) << stats.full();
   EXPECT_LE(system.residual(value).max().item<double>(), 1.01e-3);
@@ -219,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(All, LinearSolvers,
 // The two paths take the same steps: a few of them, before anything rests on rounding.
 TEST(LinearSolverPaths, TakeTheSameSteps) {
   const torch::NoGradGuard no_grad;
-  const Tolerance tight = Tolerance{.relative = 1e-10, .absolute = 0.0};
+  const ResolvedTolerance tight{.relative = 1e-10, .absolute = 0.0};
   for (const LinearCandidate& candidate : linear_candidates()) {
     if (!candidate.limited) continue;
     for (const System& system : known_systems(torch::kDouble)) {

@@ -13,7 +13,7 @@ using torch::autograd::grad;
 class Halves : public testing::TestWithParam<torch::Dtype> {
  protected:
   torch::Dtype dtype() const { return GetParam(); }
-  Tolerance tolerance() const { return Tolerance{.relative = {}, .absolute = 0.0}.resolved(dtype()); }
+  ResolvedTolerance tolerance() const { return Tolerance{.relative = {}, .absolute = 0.0}.resolved(dtype()); }
   std::vector<double> sizes() const {
     if (dtype() == torch::kHalf) return {1e-3, 1.0, 1e4};
     return {1e-30, 1e-3, 1.0, 1e30};

@@ -10,7 +10,7 @@
 namespace stillpoint::test {
 
 /// What the linear solvers are asked for where a test needs no other.
-inline const Tolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
+inline const ResolvedTolerance kTolerance = {.relative = 1e-10, .absolute = 0.0};
 
 /// A batch of linear systems whose solution is known.
 struct System {

@@ -22,8 +22,8 @@ namespace stillpoint {
 struct ImplicitRule {
   /// Finds the first-order adjoint from what is known at z beside the recorded Aᵀ, `a`; the tolerance comes
   /// resolved. What it reports has to be true of `a`.
-  using FirstOrder = std::function<Solution<at::Tensor>(const LinearOperator& a, const at::Tensor& z,
-                                                        const at::Tensor& g, const Tolerance& tolerance)>;
+  using FirstOrder = std::function<Solution<at::Tensor>(
+      const LinearOperator& a, const at::Tensor& z, const at::Tensor& g, const ResolvedTolerance& tolerance)>;
 
   LinearSolver solver;  ///< of Aᵀu = g; called, as all functions here, from each thread of a backward pass
   Tolerance tolerance = {.relative = {}, .absolute = 0.0};  ///< of that solve, relative to g

@@ -47,8 +47,8 @@ using Observer = std::function<void(const Iterate&)>;
 /// in a row has failed. `update` costs O(B), and copies rows only if samples end at different iterates.
 class Monitor {
  public:
-  /// `tolerance` must be resolved; `max_iterations` ≥ 0 is the number of steps allowed.
-  Monitor(Tolerance tolerance, std::int64_t max_iterations, std::int64_t batch);
+  /// `max_iterations` ≥ 0 is the number of steps allowed.
+  Monitor(const ResolvedTolerance& tolerance, std::int64_t max_iterations, std::int64_t batch);
 
   /// Takes the next iterate, `[B, …]`, contiguous and not written to afterwards, and f(z). Returns true while
   /// some sample needs another step.
@@ -61,7 +61,7 @@ class Monitor {
   bool running(std::int64_t sample) const { return running_[sample] != 0; }
   bool all_running() const { return running_count_ == static_cast<std::int64_t>(running_.size()); }
   const Mask& running() const { return running_; }
-  const Tolerance& tolerance() const { return tolerance_; }
+  const ResolvedTolerance& tolerance() const { return tolerance_; }
   std::int64_t steps() const { return steps_; }  ///< updates so far, minus one
 
   /// From now on, gives up a sample as stalled if its best residual has not fallen by one per cent in the
@@ -119,7 +119,7 @@ class Monitor {
   void keep_best(at::Tensor z, std::int64_t improvements);
   void finish(std::int64_t finishes);
 
-  Tolerance tolerance_;
+  ResolvedTolerance tolerance_;
   std::int64_t max_iterations_;
   std::int64_t steps_ = -1;
   std::int64_t running_count_;

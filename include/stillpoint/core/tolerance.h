@@ -31,6 +31,22 @@ enum class Criterion : std::uint8_t {
   Step,
 };
 
+struct Tolerance;
+
+/// A tolerance in numbers, as whoever has to meet one is handed it: `Tolerance::resolved` makes it. What is
+/// not given is zero.
+struct ResolvedTolerance {
+  double relative = 0.0;  ///< ≥ 0, no unit
+  double absolute = 0.0;  ///< ≥ 0, in units of the state
+  Norm norm = Norm::Euclidean;
+
+  /// The largest residual, in this norm, that is accepted at this scale.
+  double allowed(double scale) const { return absolute + relative * scale; }
+
+  /// As one whose fields are all given, for options and for a linear solver that takes it so.
+  operator Tolerance() const;  // NOLINT(google-explicit-constructor): nothing is lost
+};
+
 /// When a sample is solved: ‖residual‖ ≤ absolute + relative · ‖scale‖.
 ///
 /// The scale is the iterate z for fixed points and roots, and the right-hand side for linear systems. The
@@ -48,9 +64,11 @@ struct Tolerance {
   Norm norm = Norm::Euclidean;
 
   /// This tolerance with its empty fields filled in for `dtype`. Throws if a field is negative or NaN.
-  Tolerance resolved(c10::ScalarType dtype) const;
-  /// The largest residual accepted at this scale. The tolerance must be resolved.
-  double allowed(double scale) const { return *absolute + *relative * scale; }
+  ResolvedTolerance resolved(c10::ScalarType dtype) const;
 };
+
+inline ResolvedTolerance::operator Tolerance() const {
+  return {.relative = relative, .absolute = absolute, .norm = norm};
+}
 
 }  // namespace stillpoint

@@ -18,7 +18,7 @@ namespace stillpoint {
 // A sample for which H spoils the system is solved without.
 Solution<at::Tensor> detail::PreconditionedSolver::solve(const LinearOperator& a, const at::Tensor& g,
                                                          const at::Tensor& /*u0*/,
-                                                         const Tolerance& tolerance) const {
+                                                         const ResolvedTolerance& tolerance) const {
   const LinearOperator preconditioned{
       .product = [&](const at::Tensor& w) { return a.mv(transposed_inverse(w)); }};
   Solution<at::Tensor> adjoint = solver.solve(preconditioned, g, {}, tolerance);
@@ -34,7 +34,7 @@ Solution<at::Tensor> detail::PreconditionedSolver::solve(const LinearOperator& a
 
 Solution<at::Tensor> detail::WarmStartedSolver::solve(const LinearOperator& a, const at::Tensor& g,
                                                       const at::Tensor& /*u0*/,
-                                                      const Tolerance& tolerance) const {
+                                                      const ResolvedTolerance& tolerance) const {
   const at::Tensor last = [&] {
     const std::lock_guard<std::mutex> lock(report_lock);
     return start->adjoint;

@@ -15,7 +15,7 @@ struct PreconditionedSolver {
   Map transposed_inverse;
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& g, const at::Tensor& u0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 /// From where the last one ended, for which it keeps its own end.
@@ -24,7 +24,7 @@ struct WarmStartedSolver {
   std::shared_ptr<AdjointStart> start;
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& g, const at::Tensor& u0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint::detail

@@ -18,7 +18,7 @@ ImplicitRule::FirstOrder by_hand(std::function<Map(const at::Tensor& z)> transpo
                                  Condition condition, LinearSolver solver) {
   return [transposed_jacobian = std::move(transposed_jacobian), condition = std::move(condition),
           solver = std::move(solver)](const LinearOperator& a, const at::Tensor& z, const at::Tensor& g,
-                                      const Tolerance& tolerance) {
+                                      const ResolvedTolerance& tolerance) {
     const LinearOperator own = condition.negative_jacobian(transposed_jacobian(z));
     Solution<at::Tensor> adjoint = solver.solve(own, g, {}, tolerance);
     detail::confirm(a, g, tolerance, adjoint);
@@ -27,18 +27,18 @@ ImplicitRule::FirstOrder by_hand(std::function<Map(const at::Tensor& z)> transpo
 }
 
 ImplicitRule::FirstOrder estimate_by(Map transposed_inverse) {
-  return
-      [transposed_inverse = std::move(transposed_inverse)](const LinearOperator& a, const at::Tensor& /*z*/,
-                                                           const at::Tensor& g, const Tolerance& tolerance) {
-        Solution<at::Tensor> adjoint{transposed_inverse(g), {}};
-        detail::check_like("transposed_inverse", adjoint.value, g);
-        adjoint.stats.method = "estimate";
-        adjoint.stats.advice = [](Status) { return "use Reuse::Preconditioner, which solves the system"; };
-        adjoint.stats.status.assign(g.size(0), Status::Converged);
-        adjoint.stats.iterations.assign(g.size(0), 0);
-        detail::confirm(a, g, tolerance, adjoint);
-        return adjoint;
-      };
+  return [transposed_inverse = std::move(transposed_inverse)](const LinearOperator& a,
+                                                              const at::Tensor& /*z*/, const at::Tensor& g,
+                                                              const ResolvedTolerance& tolerance) {
+    Solution<at::Tensor> adjoint{transposed_inverse(g), {}};
+    detail::check_like("transposed_inverse", adjoint.value, g);
+    adjoint.stats.method = "estimate";
+    adjoint.stats.advice = [](Status) { return "use Reuse::Preconditioner, which solves the system"; };
+    adjoint.stats.status.assign(g.size(0), Status::Converged);
+    adjoint.stats.iterations.assign(g.size(0), 0);
+    detail::confirm(a, g, tolerance, adjoint);
+    return adjoint;
+  };
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ at::Tensor ImplicitGradient::differentiate(Problem& problem) const {
     rule.first_order = by_hand(transposed_jacobian, condition, first_order);
   } else if (reuses || warm_start) {
     rule.first_order = [first_order](const LinearOperator& a, const at::Tensor& /*z*/, const at::Tensor& g,
-                                     const Tolerance& resolved) {
+                                     const ResolvedTolerance& resolved) {
       return first_order.solve(a, g, {}, resolved);
     };
   }

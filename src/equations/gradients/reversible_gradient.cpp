@@ -58,7 +58,7 @@ class Drift {
     }
   }
 
-  void write(const at::Tensor& z, const Tolerance& tolerance, Stats& stats) const {
+  void write(const at::Tensor& z, const ResolvedTolerance& tolerance, Stats& stats) const {
     const std::vector<double> scale = detail::row_norms(z, norm_);
     stats.residual = largest_;
     stats.status.assign(largest_.size(), Status::Converged);
@@ -118,7 +118,7 @@ struct SavedReversible : detail::Saved {
   detail::Evaluation evaluation;
   Course course;
   std::int64_t checkpoint_every = 0;
-  Tolerance tolerance;  // of the drift, resolved
+  ResolvedTolerance tolerance;  // of the drift
   OnFailure on_failure = OnFailure::Warn;
   std::shared_ptr<Stats> stats;
   SavedVariable start, out;
@@ -224,7 +224,7 @@ at::Tensor ReversibleGradient::differentiate(Problem& problem) const {
   TORCH_CHECK(checkpoint_every >= 0, "ReversibleGradient.checkpoint_every: expected ≥ 0, got ",
               checkpoint_every);
   const at::ScalarType dtype = problem.z0.scalar_type();
-  const Tolerance resolved = drift.resolved(dtype);
+  const ResolvedTolerance resolved = drift.resolved(dtype);
   edge_list edges{torch::autograd::impl::gradient_edge(problem.z0)};
   std::optional<detail::Evaluation> evaluation;
   {

@@ -55,7 +55,7 @@ at::Tensor inexact_step(const LinearSolver& solver, Linearization& here, const R
   }
   const at::Tensor column = detail::to_column(scale, r);
   const at::Tensor rhs = detail::select_rows(monitor.running(), r * column, at::zeros_like(r));
-  const Tolerance one{.relative = 0.0, .absolute = 1.0, .norm = monitor.tolerance().norm};
+  const ResolvedTolerance one{.relative = 0.0, .absolute = 1.0, .norm = monitor.tolerance().norm};
   const LinearOperator a = detail::widened(here.forward(), dtype);
   return detail::narrowed(solver.solve(a, rhs, {}, one).value / column, dtype);
 }

@@ -22,13 +22,14 @@ constexpr std::int64_t kRateSteps = 3;  // over which the rate of convergence is
 // Watches the worst sample's distance to its target, in powers of e, and extrapolates.
 class Forecast {
  public:
-  Forecast(const Tolerance& tolerance, std::int64_t patience) : tolerance_(tolerance), patience_(patience) {}
+  Forecast(const ResolvedTolerance& tolerance, std::int64_t patience)
+      : tolerance_(tolerance), patience_(patience) {}
 
   bool promising(const Monitor& monitor, const RowNorms& norms) {
     double worst = 0.0;
     for (std::size_t b = 0; b < norms.residual.size(); ++b) {
       if (!monitor.running(b) || !std::isfinite(norms.residual[b])) continue;  // a failure says nothing
-      const double target = *tolerance_.absolute + *tolerance_.relative * norms.scale[b];
+      const double target = tolerance_.allowed(norms.scale[b]);
       worst = std::max(worst, std::log(norms.residual[b] / target));
     }
     distances_.push_back(worst);
@@ -39,7 +40,7 @@ class Forecast {
   }
 
  private:
-  Tolerance tolerance_;
+  ResolvedTolerance tolerance_;
   std::int64_t patience_;
   std::vector<double> distances_;
 };
@@ -61,7 +62,7 @@ bool mixes_samples(const LinearOperator& a, const at::Tensor& like, Stats& stats
 
 // The batch as one system. Its tolerance is relative to the whole of b.
 Solution<at::Tensor> solve_as_one(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                  const Tolerance& tolerance) {
+                                  const ResolvedTolerance& tolerance) {
   LinearOperator whole = a;
   whole.product = [&](const at::Tensor& v) { return a.product(v.view(b.sizes())).reshape({1, -1}); };
   Solution<at::Tensor> solution = Gmres{}.solve(whole, b.reshape({1, -1}), x0.reshape({1, -1}), tolerance);
@@ -78,7 +79,8 @@ Solution<at::Tensor> solve_as_one(const LinearOperator& a, const at::Tensor& b, 
 }  // namespace
 
 Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const at::Tensor& b,
-                                                  const at::Tensor& x0, const Tolerance& tolerance) const {
+                                                  const at::Tensor& x0,
+                                                  const ResolvedTolerance& tolerance) const {
   TORCH_CHECK(patience >= 0, "AutomaticLinearSolver.patience: expected ≥ 0, got ", patience);
   TORCH_CHECK(dense_width >= 0, "AutomaticLinearSolver.dense_width: expected ≥ 0, got ", dense_width);
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);

@@ -14,7 +14,7 @@ namespace {
 
 Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
                                                       const detail::UnitSystem& system,
-                                                      const Tolerance& tolerance,
+                                                      const ResolvedTolerance& tolerance,
                                                       std::int64_t max_iterations) {
   using detail::quotient_or_zero;
   using detail::row_dot;
@@ -60,7 +60,7 @@ Solution<at::Tensor> stabilized_biconjugate_gradients(const LinearOperator& a,
 }  // namespace
 
 Solution<at::Tensor> BiCgStab::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                     const Tolerance& tolerance) const {
+                                     const ResolvedTolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "BiCgStab.max_iterations: expected ≥ 0, got ", max_iterations);
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,

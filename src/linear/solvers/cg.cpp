@@ -11,7 +11,7 @@ namespace stillpoint {
 namespace {
 
 Solution<at::Tensor> conjugate_gradients(const LinearOperator& a, const detail::UnitSystem& system,
-                                         const Tolerance& tolerance, std::int64_t max_iterations) {
+                                         const ResolvedTolerance& tolerance, std::int64_t max_iterations) {
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   stats.method = "Cg";
@@ -43,7 +43,7 @@ Solution<at::Tensor> conjugate_gradients(const LinearOperator& a, const detail::
 }  // namespace
 
 Solution<at::Tensor> Cg::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                               const Tolerance& tolerance) const {
+                               const ResolvedTolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "Cg.max_iterations: expected ≥ 0, got ", max_iterations);
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::run_confirmed(a, b, x0, tolerance, max_iterations,

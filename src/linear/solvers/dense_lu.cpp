@@ -9,7 +9,7 @@
 
 namespace stillpoint {
 Solution<at::Tensor> DenseLu::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                    const Tolerance& tolerance) const {
+                                    const ResolvedTolerance& tolerance) const {
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   const std::int64_t batch = b.size(0);
   const std::int64_t width = detail::row_width(b);

@@ -80,7 +80,7 @@ class Cycles {
 };
 
 // What the Euclidean norm of a residual may be: the recurrence knows that one, and it bounds the others.
-std::vector<double> targets(const Tolerance& tolerance, const std::vector<double>& scale,
+std::vector<double> targets(const ResolvedTolerance& tolerance, const std::vector<double>& scale,
                             std::int64_t width) {
   std::vector<double> target = scale;
   for (double& number : target) {
@@ -92,7 +92,7 @@ std::vector<double> targets(const Tolerance& tolerance, const std::vector<double
 }  // namespace
 
 Solution<at::Tensor> Gmres::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                  const Tolerance& tolerance) const {
+                                  const ResolvedTolerance& tolerance) const {
   TORCH_CHECK(restart >= 1, "Gmres.restart: expected ≥ 1, got ", restart);
   TORCH_CHECK(max_iterations >= 0, "Gmres.max_iterations: expected ≥ 0, got ", max_iterations);
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);

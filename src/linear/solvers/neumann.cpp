@@ -11,7 +11,7 @@
 namespace stillpoint {
 
 Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at::Tensor& b,
-                                               const at::Tensor& x0, const Tolerance& tolerance,
+                                               const at::Tensor& x0, const ResolvedTolerance& tolerance,
                                                std::int64_t max_iterations, const Promising& promising) {
   Solution<at::Tensor> solution;
   solution.stats.method = "Neumann";
@@ -42,7 +42,7 @@ Solution<at::Tensor> detail::neumann_iteration(const LinearOperator& a, const at
 }
 
 Solution<at::Tensor> Neumann::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                    const Tolerance& tolerance) const {
+                                    const ResolvedTolerance& tolerance) const {
   TORCH_CHECK(max_iterations >= 0, "Neumann.max_iterations: expected ≥ 0, got ", max_iterations);
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   return detail::neumann_iteration(a, b, x0, tolerance, max_iterations,

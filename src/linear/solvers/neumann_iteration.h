@@ -12,7 +12,7 @@ namespace stillpoint::detail {
 using Promising = std::function<bool(const Monitor& monitor, const RowNorms& norms)>;
 
 Solution<at::Tensor> neumann_iteration(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                                       const Tolerance& tolerance, std::int64_t max_iterations,
+                                       const ResolvedTolerance& tolerance, std::int64_t max_iterations,
                                        const Promising& promising);
 
 }  // namespace stillpoint::detail

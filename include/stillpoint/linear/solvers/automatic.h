@@ -19,7 +19,7 @@ struct AutomaticLinearSolver {
   std::int64_t dense_width = 64;  ///< ≥ 0: widest sample that is factorized
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint

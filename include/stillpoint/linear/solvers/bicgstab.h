@@ -15,7 +15,7 @@ struct BiCgStab {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is two products
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint

@@ -16,7 +16,7 @@ struct Cg {
   std::int64_t max_iterations = 200;  ///< ≥ 0; a step is one product
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint

@@ -10,7 +10,7 @@ namespace stillpoint {
 /// The status reports a singular matrix.
 struct DenseLu {
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint

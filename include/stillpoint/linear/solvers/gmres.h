@@ -18,7 +18,7 @@ struct Gmres {
   std::int64_t max_iterations = 300;  ///< ≥ 0: products in the basis, over all restarts
 
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
-                             const Tolerance& tolerance) const;
+                             const ResolvedTolerance& tolerance) const;
 };
 
 }  // namespace stillpoint
