@@ -26,19 +26,24 @@ void check_condition(const Condition& condition, const at::Tensor& z0) {
   }
 }
 
-Monitor monitor_for(const at::Tensor& z0, const EquationOptions& options) {
+// `measure` serves a root, whose residual is compared in the unit of z.
+Monitor monitor_for(const at::Tensor& z0, Form form, const EquationOptions& options,
+                    Slopes::Measure measure) {
   TORCH_CHECK(options.max_iterations >= 0, "max_iterations: expected ≥ 0, got ", options.max_iterations);
   TORCH_CHECK(options.stall_window.value_or(0) >= 0, "stall_window: expected ≥ 0, got ",
               *options.stall_window);
   TORCH_CHECK(!options.time_limit || *options.time_limit >= 0.0, "time_limit: expected a number ≥ 0, got ",
               *options.time_limit);
-  Monitor monitor(options.tolerance.resolved(z0.scalar_type()), options.max_iterations, z0.size(0));
-  const bool takes_all_steps = monitor.tolerance().allowed(1.0) == 0.0;
+  const ResolvedTolerance tolerance = options.tolerance.resolved(z0.scalar_type());
+  const bool takes_slopes = form == Form::Root && options.criterion == Criterion::Residual;
+  StopTest test = takes_slopes ? StopTest(tolerance, Slopes(std::move(measure), z0.size(0)))
+                               : StopTest(tolerance, options.criterion);
+  Monitor monitor(std::move(test), options.max_iterations, z0.size(0));
+  const bool takes_all_steps = tolerance.allowed(1.0) == 0.0;
   const std::int64_t patience = takes_all_steps ? 0 : std::max<std::int64_t>(100, options.max_iterations / 2);
   monitor.give_up_stalled(options.stall_window.value_or(patience));
-  monitor.judge_by(options.criterion);
   monitor.observe(options.observer);
-  if (options.time_limit) monitor.limit_time(*options.time_limit);
+  if (options.time_limit) monitor.stop_at(Deadline(*options.time_limit));
   return monitor;
 }
 
@@ -133,22 +138,20 @@ struct Run {
 Solution<at::Tensor> solve_equation(const Condition& condition, const at::Tensor& z0,
                                     const EquationOptions& options) {
   check_condition(condition, z0);
-  Monitor monitor = monitor_for(z0, options);
   const CheckedMap map(condition);
   std::optional<LiveRows> live;
   std::optional<CheckedMap> live_map;
+  const auto measure = [&, norm = options.tolerance.norm](const at::Tensor& z,
+                                                          const std::vector<double>& target) {
+    return slopes(live_map ? *live_map : map, z, norm, target);
+  };
+  Monitor monitor = monitor_for(z0, condition.form, options, measure);
   if (condition.divisible != nullptr) {
     live.emplace(condition, monitor.running());
     const Condition running([&live](const at::Tensor& z) { return (*live)(z); });
     live_map.emplace(running.stated(condition.form, condition.name));
   }
   const CheckedMap& solver_map = live ? *live_map : map;
-  if (condition.form == Form::Root && options.criterion == Criterion::Residual) {
-    monitor.compare_in_unit_of_z(
-        [&, norm = options.tolerance.norm](const at::Tensor& z, const std::vector<double>& target) {
-          return slopes(solver_map, z, norm, target);
-        });
-  }
 
   // Autograd refuses to save a tensor of inference mode, but a copy made outside of it is none.
   const at::Tensor start = (z0.is_inference() ? z0.clone() : z0).contiguous();

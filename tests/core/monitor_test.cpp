@@ -83,6 +83,15 @@ TEST(Monitor, ASampleFailsAfterTwoNumbersInARowThatAreNotFinite) {
   EXPECT_TRUE(identical(monitor.best().narrow(0, 0, 2), rows({2, 5})));
 }
 
+TEST(Monitor, TwoNumbersThatAreNotFiniteAreNotInARowIfAllAdvancedBetweenThem) {
+  Monitor monitor(absolute(0.1), 10, 2);
+  EXPECT_TRUE(monitor.update(iterate(2, 0), residuals({1.0, 1.0})));
+  EXPECT_TRUE(monitor.update(iterate(2, 1), residuals({NAN, 0.9})));
+  EXPECT_TRUE(monitor.update(iterate(2, 2), residuals({0.5, 0.8})));
+  EXPECT_TRUE(monitor.update(iterate(2, 3), residuals({NAN, 0.7})));
+  EXPECT_TRUE(monitor.running(0));
+}
+
 TEST(Monitor, AnIterateIsNeverCopiedIntoTheCallersTensor) {
   Monitor monitor(absolute(1e-9), 10, 2);
   const Tensor first = iterate(2, 0), second = iterate(2, 1), third = iterate(2, 2);

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "core/rows/rows.h"
-#include "stillpoint/core/monitor.h"
+#include "stillpoint/core/row_norms.h"
 #include "support/compare.h"
 #include "support/device.h"
 

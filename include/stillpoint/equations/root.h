@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "stillpoint/core/condition.h"
+#include "stillpoint/core/observer.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/gradient.h"

@@ -12,7 +12,7 @@
 #include <limits>
 #include <utility>
 
-#include "stillpoint/core/monitor.h"
+#include "stillpoint/core/row_norms.h"
 
 namespace stillpoint {
 namespace detail {
