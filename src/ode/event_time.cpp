@@ -14,7 +14,7 @@ namespace {
 /// A x = b for systems of one number each.
 struct Quotient {
   Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& /*x0*/,
-                             const Tolerance& tolerance) const {
+                             const ResolvedTolerance& tolerance) const {
     const at::Tensor x = at::where(b == 0.0, b, b / a.mv(at::ones_like(b)));
     Solution<at::Tensor> solution{x, {}};
     Stats& stats = solution.stats;
@@ -50,7 +50,8 @@ at::Tensor FrozenSolve::event_shift(const std::vector<std::size_t>& events, std:
     Span there = output;
     there.end_at = at::where(own, found + shift, whole.end_at);
     const Slope f(problem->field);
-    const at::Tensor state = state_inside(problem->method.tableau(), f, whole, there, y, stages, hit);
+    const Stepper stepper(problem->method);
+    const at::Tensor state = stepper.inside(f, whole, there, y, stages, hit);
     const at::Tensor t = against(there.end_at, state);
     // Nothing, but an adjoint that is not finite gets through to the state also where `when` is flat.
     const at::Tensor flat = state.reshape({state.size(0), -1}).sum(1);

@@ -135,6 +135,17 @@ at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
   return at::cat(all, 1);
 }
 
+// Whose state or f is not what the step before led to.
+Mask FrozenSolve::anew(std::size_t number) const {
+  Mask anew(mesh_.taken.size(), number == 0);
+  for (std::size_t b = 0; b < anew.size() && number > 0; ++b) {
+    const MeshStep* step = at(mesh_.clock_of(b), number);
+    if (step == nullptr || step->start.fraction > 0.0) continue;
+    anew[b] = step->start.from == Place::kEvent || schedule_.is_jump(step->start.from);
+  }
+  return anew;
+}
+
 // The state after the jumps that are where this step starts.
 at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y, const at::Tensor& shift) const {
   if (!problem_->jump) return y;
@@ -170,7 +181,7 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const Mask moves = active(number);
   Slope f(problem_->field, /*independent=*/true);
   f.keep(moves);
-  const ode::Tableau& tableau = problem_->method.tableau();
+  const Stepper stepper(problem_->method);
   std::vector<std::vector<std::int64_t>> wanted;
   bool dense = false;
   for (std::size_t i = 0; i < outputs_in(number); ++i) {
@@ -178,7 +189,8 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
     dense |= !ends_at(number, wanted.back());
   }
   const Span whole = span(number, shift);
-  const Stages stages = take_step(tableau, f, whole, y, {}, /*all=*/dense && !tableau.interpolant.empty());
+  const std::vector<at::Tensor> memory = stepper.begin(f, whole, y, anew(number), carry_.memory(carry));
+  const Stages stages = stepper.take(f, whole, y, memory, {}, /*all=*/dense && stepper.has_interpolant());
   const std::vector<std::size_t> events = events_in(number);
   const at::Tensor moved = events.empty() ? at::Tensor() : event_shift(events, number, whole, y, stages);
 
@@ -199,12 +211,12 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
       here[n] = columns[n] >= 0;
       event[n] = is_event(columns[n]);
     }
-    const at::Tensor there = state_inside(tableau, f, whole, output, y, stages, here);
+    const at::Tensor there = stepper.inside(f, whole, output, y, stages, here);
     if (!event.any()) {
       outputs.push_back(carry_.pack(held(there, before)));
       continue;
     }
-    outputs.push_back(carry_.pack(held(there, before), at::where(to_mask(event, moved), moved, 0.0)));
+    outputs.push_back(carry_.pack(held(there, before), {}, at::where(to_mask(event, moved), moved, 0.0)));
     next = at::where(to_mask(event, next), happen(events, output, there), next);
   }
   at::Tensor later = shift;
@@ -213,8 +225,26 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
     for (std::size_t b = 0; b < hit.size(); ++b) hit[b] = events[b] < problem_->events.size();
     later = at::where(to_mask(hit, shift), moved, shift);
   }
-  outputs.insert(outputs.begin(), carry_.pack(held(next, before), later));
+  State remembered;
+  for (std::size_t i = 0; i < memory.size(); ++i)
+    remembered.push_back(held(stages.next_memory[i], memory[i]));
+  outputs.insert(outputs.begin(), carry_.pack(held(next, before), remembered, later));
   return outputs;
+}
+
+bool FrozenSolve::can_go_back() const {
+  const ode::Stepping* stepping = problem_->method.stepping();
+  return stepping != nullptr && stepping->back && !schedule_.has_jumps() && problem_->events.empty();
+}
+
+at::Tensor FrozenSolve::back(std::size_t number, const at::Tensor& carry) const {
+  const Mask moves = active(number);
+  Slope f(problem_->field, /*independent=*/true);
+  f.keep(moves);
+  const at::Tensor after = carry_.state(carry);
+  ode::Stepped before = Stepper(problem_->method).back(f, span(number, {}), after, carry_.memory(carry));
+  const at::Tensor taken_back = carry_.pack(before.y, before.memory);
+  return moves.all() ? taken_back : at::where(to_mask(moves, carry), taken_back, carry);
 }
 
 State FrozenSolve::gradients(std::size_t number, const at::Tensor& gradient) const {

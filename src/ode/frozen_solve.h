@@ -9,9 +9,9 @@
 #include "ode/carry.h"
 #include "ode/mesh.h"
 #include "ode/problem.h"
-#include "ode/runge_kutta.h"
 #include "ode/schedule.h"
 #include "ode/slope.h"
+#include "ode/stepper.h"
 #include "stillpoint/autograd/unroll.h"
 
 namespace stillpoint::detail {
@@ -27,6 +27,10 @@ class FrozenSolve {
   at::Tensor probe(const at::Tensor& carry) const;
   /// The carry after this step, then one for each of its outputs. That of an event has its time.
   State step(std::size_t number, const at::Tensor& carry) const;
+  /// Whether steps can be taken back.
+  bool can_go_back() const;
+  /// The carry that this step starts from, where it leads to this one.
+  at::Tensor back(std::size_t number, const at::Tensor& carry) const;
   /// Of `gradient`, `[B, T + E, …]`, what belongs to the outputs of this step.
   State gradients(std::size_t number, const at::Tensor& gradient) const;
   /// `[B, T + E, …]` from the start and all outputs in the order of the steps; NaN where a sample did not
@@ -46,6 +50,7 @@ class FrozenSolve {
   bool ends_at(std::size_t number, const std::vector<std::int64_t>& columns) const;
   bool is_event(std::int64_t column) const { return column >= schedule_.outputs(); }
 
+  Mask anew(std::size_t number) const;
   std::vector<std::size_t> events_in(std::size_t number) const;
   at::Tensor jump(std::size_t number, const at::Tensor& y, const at::Tensor& shift) const;
   at::Tensor event_shift(const std::vector<std::size_t>& events, std::size_t number, const Span& whole,

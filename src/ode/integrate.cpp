@@ -10,13 +10,14 @@
 #include <utility>
 
 #include "core/rows/rows.h"
+#include "ode/carry.h"
 #include "ode/clock.h"
 #include "ode/control/first_step.h"
 #include "ode/control/limits.h"
 #include "ode/control/step_control.h"
 #include "ode/event_watch.h"
 #include "ode/recording.h"
-#include "ode/runge_kutta.h"
+#include "ode/stepper.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -32,12 +33,14 @@ class Solve {
         f_(problem.field),
         schedule_(schedule),
         options_(options),
-        tableau_(problem.method.tableau()),
+        stepper_(problem.method),
+        keeps_states_(states.value_or(0) > 0),
         limits_(options.tolerance, y0.scalar_type()),
         joint_(!schedule.per_sample()),
         y_(y0),
         from_(y0),
         alive_(y0.size(0), true),
+        anew_(y0.size(0), true),
         status_(y0.size(0), ode::Status::Finished),
         taken_(y0.size(0), 0),
         recording_(schedule, y0, joint_, states),
@@ -70,7 +73,8 @@ class Solve {
     std::vector<double> first(count, 0.0);
     if (schedule_.outputs() > 1 && StepControl::estimates_errors(options_.control)) first = first_lengths();
     for (std::size_t n = 0; n < count; ++n) {
-      clocks_.emplace_back(schedule_, n, StepControl(options_.control, tableau_.embedded_order, first[n]));
+      clocks_.emplace_back(schedule_, n,
+                           StepControl(options_.control, problem_.method.embedded_order(), first[n]));
       if (y_.size(0) == 0) clocks_[n].running = false;
     }
     watch(Mask(y_.size(0), true));
@@ -87,8 +91,8 @@ class Solve {
       lengths.push_back(schedule_.time(n, schedule_.outputs() - 1) - times.back());
     }
     slope_ = f_(as_time(times, joint_, y_), y_);
-    return first_steps(f_, y_, slope_, joint_, times, lengths, tableau_.embedded_order, limits_.absolute,
-                       limits_.relative);
+    return first_steps(f_, y_, slope_, joint_, times, lengths, problem_.method.embedded_order(),
+                       limits_.absolute, limits_.relative);
   }
 
   // Events are looked for from here on.
@@ -110,16 +114,18 @@ class Solve {
   void attempt() {
     ++tries_;
     const Span span = this->span();
-    const Stages stages = take_step(tableau_, f_, span, from_, slope_, /*all=*/true);
+    memory_ = stepper_.begin(f_, span, from_, anew_, memory_);
+    anew_ = Mask(alive_.size());
+    const Stages stages = stepper_.take(f_, span, from_, memory_, slope_, /*all=*/true);
     const std::vector<double> errors =
-        step_errors(tableau_, span, from_, stages, limits_.absolute, limits_.relative);
+        stepper_.errors(span, from_, stages, limits_.absolute, limits_.relative);
     Mask accepted(clocks_.size());
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (clocks_[n].running) accepted[n] = judge(n, span, errors);
     }
     if (accepted.any()) {
       move(span, stages, accepted);
-    } else {
+    } else if (!stages.slopes.empty()) {
       slope_ = stages.slopes[0];
     }
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
@@ -203,12 +209,15 @@ class Solve {
       recording_.add(
           n, {.start = clocks_[n].at, .end = clocks_[n].aim, .event = hits.empty() ? std::nullopt : hits[n]});
     }
-    recording_.remember(moving, y_);
+    if (keeps_states_) recording_.remember(moving, carried());
     write_outputs(span, stages, moving, accepted);
     at::Tensor next = moving.all() ? stages.next : select_rows(moving, stages.next, y_);
     const Mask hit = marked(hits);
     if (hit.any()) next = select_rows(hit, happen(span, stages, hits, hit), next);
     keep_slope(stages, moving);
+    for (std::size_t i = 0; i < memory_.size(); ++i)
+      memory_[i] =
+          moving.all() ? stages.next_memory[i] : select_rows(moving, stages.next_memory[i], memory_[i]);
     y_ = next;
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (accepted[n]) clocks_[n].advance(schedule_, hits.empty() ? std::nullopt : hits[n]);
@@ -218,7 +227,7 @@ class Solve {
 
   // The slope where the next step starts, if it is known.
   void keep_slope(const Stages& stages, const Mask& moving) {
-    if (!tableau_.first_same_as_last()) {
+    if (!stepper_.first_same_as_last()) {
       slope_ = at::Tensor();
     } else {
       slope_ =
@@ -239,6 +248,7 @@ class Solve {
       from_ = select_rows(at_jump, problem_.jump(as_time(clock_times(), joint_, y_), y_), y_);
     if (!anew.any()) return;
     slope_ = at::Tensor();
+    anew_ = anew;
     watch(anew);
   }
 
@@ -324,7 +334,12 @@ class Solve {
   at::Tensor inside(const Span& span, const Stages& stages, const std::vector<double>& ends) const {
     Span output = span;
     output.end = ends;
-    return state_inside(tableau_, f_, span, output, from_, stages, Mask(clocks_.size(), true));
+    return stepper_.inside(f_, span, output, from_, stages, Mask(clocks_.size(), true));
+  }
+
+  at::Tensor carried() const {
+    if (memory_.empty() && problem_.events.empty()) return y_;
+    return Carry(y_, memory_, !problem_.events.empty()).pack(y_, memory_);
   }
 
   std::vector<double> clock_times() const {
@@ -357,9 +372,10 @@ class Solve {
     found.values = recording_.values();
     found.event_times = recording_.event_times();
     found.which = std::move(which_);
-    found.states = recording_.states(taken_, y_);
+    found.end = carried();
+    found.states = recording_.states(taken_, found.end);
     found.every = recording_.every();
-    found.end = y_;
+    found.memory = memory_;
     found.mesh = recording_.mesh(taken_);
     return found;
   }
@@ -368,14 +384,17 @@ class Solve {
   Slope f_;
   const Schedule& schedule_;
   const OdeintOptions& options_;
-  const ode::Tableau& tableau_;
+  Stepper stepper_;
+  bool keeps_states_;
   Limits limits_;
   bool joint_;
-  at::Tensor y_;      // reached
-  at::Tensor from_;   // the same after the jump that is there
-  at::Tensor slope_;  // at from_, if it is known
+  at::Tensor y_;                    // reached
+  at::Tensor from_;                 // the same after the jump that is there
+  at::Tensor slope_;                // at from_, if it is known
+  std::vector<at::Tensor> memory_;  // of the method, there
   std::vector<Clock> clocks_;
   Mask alive_;
+  Mask anew_;  // samples that the method has to begin with
   std::vector<ode::Status> status_;
   std::vector<std::size_t> taken_;
   std::vector<std::pair<std::size_t, double>> failed_at_;

@@ -19,9 +19,10 @@ struct Integration {
   at::Tensor values;  ///< `[B, T + E, …]`, outputs and events; NaN where a sample did not come
   std::vector<std::vector<double>> event_times;       ///< of each sample
   std::vector<std::vector<std::int64_t>> which = {};  ///< events of each sample
-  std::vector<at::Tensor> states;  ///< where steps start whose number is a multiple of `every`
+  std::vector<at::Tensor> states;  ///< as a Carry, where steps start whose number is a multiple of `every`
   std::size_t every = 1;
-  at::Tensor end;  ///< where the last one leads
+  at::Tensor end;                  ///< as a Carry, where the last one leads
+  std::vector<at::Tensor> memory;  ///< of the method, there; empty without steps
   Mesh mesh;
   ode::Stats stats;
 };

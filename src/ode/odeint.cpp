@@ -42,10 +42,10 @@ void check_arguments(const ode::VectorField& f, const at::Tensor& y0, const Odei
                 input.defined() ? c10::str("shape ", input.sizes()) : std::string("an undefined tensor"));
   }
   detail::check_control(options.control);
-  const ode::Tableau& tableau = options.method.tableau();
-  TORCH_CHECK(!tableau.error.empty() || std::holds_alternative<ode::ConstantStep>(options.control),
-              "control: expected ConstantStep, since ", options.method.name(),
-              " has no error estimate; or take a method that has one, such as Tsit5");
+  TORCH_CHECK(
+      options.method.embedded_order() > 0 || std::holds_alternative<ode::ConstantStep>(options.control),
+      "control: expected ConstantStep, since ", options.method.name(),
+      " has no error estimate; or take a method that has one, such as Tsit5");
   TORCH_CHECK(options.max_steps >= 0, "max_steps: expected ≥ 0, got ", options.max_steps);
   TORCH_CHECK(!options.time_limit || *options.time_limit >= 0.0, "time_limit: expected a number ≥ 0, got ",
               *options.time_limit);
@@ -151,7 +151,7 @@ void add_events(Problem& problem, const OdeintOptions& options, const std::optio
 }
 
 at::Tensor pack_all(const Carry& carry, const at::Tensor& values) {
-  if (!carry.has_events()) return values;
+  if (carry.plain()) return values;
   State columns;
   for (std::int64_t k = 0; k < values.size(1); ++k) columns.push_back(carry.pack(values.select(1, k)));
   return at::stack(columns, 1);
@@ -163,12 +163,15 @@ ode::Frozen freeze(const std::shared_ptr<const FrozenSolve>& solve, const Carry&
   frozen.y0 = carry.pack(y0);
   frozen.values = pack_all(carry, found.values);
   frozen.steps = solve->steps();
-  for (const at::Tensor& state : found.states) frozen.states.push_back(carry.pack(state));
+  frozen.states = found.states;
   frozen.every = found.every;
-  frozen.end = carry.pack(found.end);
+  frozen.end = found.end;
   frozen.probe = [solve](const at::Tensor& y) { return solve->probe(y); };
   frozen.times = times;
   frozen.step = [solve](std::size_t number, const at::Tensor& y) { return solve->step(number, y); };
+  if (solve->can_go_back())
+    frozen.back = [solve](std::size_t number, const at::Tensor& y) { return solve->back(number, y); };
+  frozen.state = [carry](const at::Tensor& y) { return carry.state(y); };
   frozen.gradients = [solve](std::size_t number, const at::Tensor& gradient) {
     return solve->gradients(number, gradient);
   };
@@ -209,7 +212,7 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
   at::Tensor values = found.values;
   at::Tensor shifts;
   if (gradients) {
-    const Carry carry(start, !problem->events.empty());
+    const Carry carry(start, found.memory, !problem->events.empty());
     const auto frozen = std::make_shared<const FrozenSolve>(problem, schedule, carry, std::move(found.mesh));
     const at::Tensor all =
         options.gradient.differentiate(freeze(frozen, carry, start, schedule.times(), found));

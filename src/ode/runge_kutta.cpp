@@ -26,22 +26,6 @@ at::Tensor recorded_time(const Span& span, double c, const at::Tensor& y) {
   return against(span.start_at + c * (span.end_at - span.start_at), y);
 }
 
-at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
-  const bool recorded = span.start_at.defined();
-  if (recorded && span.told_start.empty()) return recorded_time(span, c, y);
-  std::vector<double> times(span.start.size());
-  for (std::size_t n = 0; n < times.size(); ++n) {
-    times[n] = between(span.start[n], span.end[n], c);
-    if (span.told_start.empty()) continue;
-    const auto [least, most] = std::minmax(span.told_start[n], span.told_end[n]);
-    times[n] = std::clamp(times[n], least, most);
-  }
-  at::Tensor told = as_time(times, span.joint, y);
-  if (!recorded) return told;
-  const at::Tensor time = recorded_time(span, c, y);
-  return time + (told - time.detach());
-}
-
 // The terms whose weight is not zero.
 struct Sum {
   std::vector<at::Tensor> terms;
@@ -139,6 +123,27 @@ struct DenseOutput {
 
 }  // namespace
 
+at::Tensor step_length(const Span& span, const at::Tensor& y) {
+  if (span.start_at.defined()) return against(span.end_at - span.start_at, y);
+  return as_time(lengths(span), span.joint, y);
+}
+
+at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
+  const bool recorded = span.start_at.defined();
+  if (recorded && span.told_start.empty()) return recorded_time(span, c, y);
+  std::vector<double> times(span.start.size());
+  for (std::size_t n = 0; n < times.size(); ++n) {
+    times[n] = between(span.start[n], span.end[n], c);
+    if (span.told_start.empty()) continue;
+    const auto [least, most] = std::minmax(span.told_start[n], span.told_end[n]);
+    times[n] = std::clamp(times[n], least, most);
+  }
+  at::Tensor told = as_time(times, span.joint, y);
+  if (!recorded) return told;
+  const at::Tensor time = recorded_time(span, c, y);
+  return time + (told - time.detach());
+}
+
 at::Tensor against(const at::Tensor& times, const at::Tensor& y) {
   return (times.dim() == 0 ? times : as_column(times, y)).to(time_type(y));
 }
@@ -164,8 +169,7 @@ at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tenso
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& from,
                  const at::Tensor& first, bool all) {
   const at::Tensor y = shared(from);
-  Stages stages;
-  stages.start = y;
+  Stages stages{.start = y};
   const std::size_t count = tableau.stages();
   const bool shares_last = tableau.first_same_as_last();
   for (std::size_t i = 0; i < count; ++i) {

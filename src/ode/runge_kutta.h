@@ -11,11 +11,15 @@
 
 namespace stillpoint::detail {
 
-/// The stages of a step, and where it leads.
+/// A step that was taken: where from, by which slopes, and where it leads.
 struct Stages {
   at::Tensor start;  ///< y, as the sums of the step share it
-  std::vector<at::Tensor> slopes;
-  at::Tensor next;
+  std::vector<at::Tensor> slopes = {};
+  at::Tensor next = {};
+  // Of a method that is no tableau:
+  std::vector<at::Tensor> memory = {};       ///< at the start
+  std::vector<at::Tensor> next_memory = {};  ///< at the end
+  at::Tensor error = {};
 };
 
 /// A step of an explicit Runge–Kutta method from a state. `first` is the slope at the start, if it is known.
@@ -31,6 +35,12 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
 /// For each sample, its error in units of the tolerance.
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,
                                 const Stages& stages, double absolute, double relative);
+
+/// The length of a step, as it broadcasts against y, with the graph of its ends if they have one.
+at::Tensor step_length(const Span& span, const at::Tensor& y);
+
+/// The time at a fraction of a step, as f gets it: beside a jump, that of its side.
+at::Tensor stage_time(const Span& span, double fraction, const at::Tensor& y);
 
 /// Times in double, `[]` or `[B]`, as they broadcast against y, in its real dtype.
 at::Tensor against(const at::Tensor& times, const at::Tensor& y);

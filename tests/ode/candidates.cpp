@@ -18,7 +18,15 @@ std::vector<MethodCandidate> method_candidates() {
           {"Dopri5", ode::Dopri5{}},
           {"Tsit5", ode::Tsit5{}},
           {"Verner7", ode::Verner7{}},
-          {"Dopri8", ode::Dopri8{}}};
+          {"Dopri8", ode::Dopri8{}},
+          {"AdamsBashforthMoulton", ode::AdamsBashforthMoulton{}},
+          {.name = "SemiImplicitEuler",
+           .method = ode::SemiImplicitEuler{},
+           .separable = true,
+           .reversible = true},
+          {.name = "Leapfrog", .method = ode::Leapfrog{}, .separable = true, .reversible = true},
+          {.name = "ReversibleHeun", .method = ode::ReversibleHeun{}, .reversible = true},
+          {.name = "AsynchronousLeapfrog", .method = ode::AsynchronousLeapfrog{}, .reversible = true}};
 }
 
 OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-10, .absolute = 1e-12}}; }

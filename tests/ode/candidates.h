@@ -13,6 +13,8 @@ namespace stillpoint::test {
 struct MethodCandidate {
   std::string name;  ///< letters and digits
   ode::Method method;
+  bool separable = false;  ///< of systems of positions and momenta only
+  bool reversible = false;
 };
 std::ostream& operator<<(std::ostream& out, const MethodCandidate& candidate);
 

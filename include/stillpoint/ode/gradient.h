@@ -17,8 +17,8 @@ namespace stillpoint::ode {
 
 /// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the
 /// state alone: its ends are fixed fractions of the time from the first to the last output (or between
-/// outputs, if steps end there), so that derivatives in those times come with it. Where there are events,
-/// what is called a state here has one number a sample more, `[B, N + 1]`, for the time of the latest one.
+/// outputs, if steps end there), so that derivatives in those times come with it. Where there are events, or
+/// the method remembers something, what is called a state here has numbers more, `[B, N + M]`.
 struct Frozen {
   at::Tensor y0;      ///< `[B, …]`, with its graph
   at::Tensor values;  ///< `[B, T, …]` as solved, a constant
@@ -32,6 +32,10 @@ struct Frozen {
   at::Tensor times;  ///< of the outputs, with their graph
   /// Takes the step of this number from y: the next state, then one state for each output inside the step.
   std::function<State(std::size_t step, const at::Tensor& y)> step;
+  /// Takes the step of this number back: from where it leads to where it starts. Empty if it cannot be.
+  std::function<at::Tensor(std::size_t step, const at::Tensor& y)> back;
+  /// The state `[B, …]` of the caller in what is called a state here.
+  std::function<at::Tensor(const at::Tensor& y)> state;
   /// Of the gradient of the values, what belongs to each output inside a step.
   std::function<State(std::size_t step, const at::Tensor& gradient)> gradients;
   /// The values from all outputs, in the order of the steps, with y0 before them.
