@@ -162,6 +162,40 @@ TEST(Stepping, AdamsStartsAnewWhereTheStepChanges) {
   }
 }
 
+// As in docs/extending.md.
+struct AdamsBashforth2 {
+  static constexpr int order = 2;
+
+  std::vector<Tensor> begin(const ode::SlopeFunction& f, const Tensor& t, const Tensor& y) const {
+    return {f(t, y)};
+  }
+  ode::Stepped step(const ode::SlopeFunction& f, const ode::Interval& interval, const Tensor& y,
+                    const std::vector<Tensor>& memory) const {
+    const Tensor slope = f(interval.time(0.0), y);
+    return {y + interval.length * (1.5 * slope - 0.5 * memory[0]), {slope}};
+  }
+};
+
+struct Forgetful : AdamsBashforth2 {
+  ode::Stepped step(const ode::SlopeFunction& /*f*/, const ode::Interval& /*interval*/, const Tensor& y,
+                    const std::vector<Tensor>& /*memory*/) const {
+    return {y};
+  }
+};
+
+TEST(Stepping, TakesAMethodOfYourOwn) {
+  const auto f = [](const Tensor& t, const Tensor& y) { return y * torch::cos(t); };
+  const auto error = [&](double step) {
+    const auto y = odeint(f, torch::ones({1, 1}, torch::kDouble), {0, 2},
+                          {.method = AdamsBashforth2{}, .control = ode::ConstantStep{step}});
+    return std::abs(y.value[0][1][0].item<double>() - std::exp(std::sin(2.0)));
+  };
+  EXPECT_NEAR(std::log2(error(.02) / error(.01)), 2, .1);
+  EXPECT_THROW(odeint(f, torch::ones({1, 1}, torch::kDouble), {0, 2},
+                      {.method = Forgetful{}, .control = ode::ConstantStep{.1}}),
+               c10::Error);
+}
+
 TEST(Stepping, AdaptiveStepsKeepTheTolerance) {
   for (const ode::Method& method :
        {ode::Method(ode::ReversibleHeun{}), ode::Method(ode::AsynchronousLeapfrog{})}) {
