@@ -11,12 +11,16 @@
 
 namespace stillpoint::detail {
 
-FrozenSolve::FrozenSolve(std::shared_ptr<const Problem> problem, Schedule schedule, Carry carry, Mesh mesh)
+FrozenSolve::FrozenSolve(std::shared_ptr<const Problem> problem, Schedule schedule, Carry carry, Mesh mesh,
+                         std::int64_t save_every)
     : problem_(std::move(problem)),
       schedule_(std::move(schedule)),
       carry_(std::move(carry)),
-      mesh_(std::move(mesh)) {
+      mesh_(std::move(mesh)),
+      save_every_(static_cast<std::size_t>(save_every)),
+      first_saved_(mesh_.columns) {
   for (const auto& clock : mesh_.clocks) steps_ = std::max(steps_, clock.size());
+  if (save_every_ > 0) mesh_.columns += static_cast<std::int64_t>(steps_ / save_every_);
 }
 
 const MeshStep* FrozenSolve::at(std::size_t clock, std::size_t number) const {
@@ -34,7 +38,11 @@ Place FrozenSolve::place(std::size_t clock, std::size_t number, bool end) const 
   return {.from = Place::kEvent, .to = last.end.to, .fraction = 0.0, .event = last.event->time};
 }
 
-std::size_t FrozenSolve::outputs_in(std::size_t number) const {
+std::int64_t FrozenSolve::saved_column(std::size_t number) const {
+  return first_saved_ + static_cast<std::int64_t>((number + 1) / save_every_) - 1;
+}
+
+std::size_t FrozenSolve::outputs_inside(std::size_t number) const {
   std::size_t most = 0;
   for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) {
     if (const MeshStep* step = at(n, number)) most = std::max(most, step->outputs.size());
@@ -42,27 +50,34 @@ std::size_t FrozenSolve::outputs_in(std::size_t number) const {
   return most;
 }
 
-// The column of each clock's output of this number inside the step; −1 for a clock that has none.
+// The column of each clock's output of this number inside the step, after which comes that of its end if this
+// is saved; −1 for a clock that has none.
 std::vector<std::int64_t> FrozenSolve::columns(std::size_t number, std::size_t output) const {
   std::vector<std::int64_t> columns;
+  const bool saved = output >= outputs_inside(number);
   for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) {
     const MeshStep* step = at(n, number);
-    columns.push_back(step != nullptr && output < step->outputs.size() ? step->outputs[output] : -1);
+    if (step == nullptr || (!saved && output >= step->outputs.size())) {
+      columns.push_back(-1);
+    } else {
+      columns.push_back(saved ? saved_column(number) : step->outputs[output]);
+    }
   }
   return columns;
 }
 
-Span FrozenSolve::span_to(std::size_t number, const std::vector<Place>& ends, const at::Tensor& shift) const {
+Span FrozenSolve::span_to(const Numbers& numbers, const std::vector<Place>& ends, const at::Tensor& shift,
+                          bool recorded) const {
   std::vector<Place> starts;
-  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) starts.push_back(place(n, number, /*end=*/false));
-  if (schedule_.times().requires_grad() || carry_.has_events()) return {schedule_, starts, ends, shift};
+  for (std::size_t n = 0; n < numbers.size(); ++n) starts.push_back(place(n, numbers[n], /*end=*/false));
+  if (recorded) return {schedule_, starts, ends, shift};
   return {schedule_, starts, ends};
 }
 
-Span FrozenSolve::span(std::size_t number, const at::Tensor& shift) const {
+Span FrozenSolve::span(const Numbers& numbers, const at::Tensor& shift, bool recorded) const {
   std::vector<Place> ends;
-  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) ends.push_back(place(n, number, /*end=*/true));
-  return span_to(number, ends, shift);
+  for (std::size_t n = 0; n < numbers.size(); ++n) ends.push_back(place(n, numbers[n], /*end=*/true));
+  return span_to(numbers, ends, shift, recorded);
 }
 
 // From the start of the step to the outputs in these columns; to its end for a clock without one.
@@ -78,7 +93,7 @@ Span FrozenSolve::output_span(std::size_t number, const std::vector<std::int64_t
                        ? place(n, number, /*end=*/true)
                        : Place{.from = columns[n], .to = columns[n], .fraction = 1.0});
   }
-  Span span = span_to(number, ends, shift);
+  Span span = span_to(all(number), ends, shift, records_times());
   if (!events.any()) return span;
   for (std::size_t n = 0; n < columns.size(); ++n) {
     if (events[n]) span.end[n] = times[n];
@@ -136,25 +151,26 @@ at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
 }
 
 // Whose state or f is not what the step before led to.
-Mask FrozenSolve::anew(std::size_t number) const {
-  Mask anew(mesh_.taken.size(), number == 0);
-  for (std::size_t b = 0; b < anew.size() && number > 0; ++b) {
-    const MeshStep* step = at(mesh_.clock_of(b), number);
-    if (step == nullptr || step->start.fraction > 0.0) continue;
-    anew[b] = step->start.from == Place::kEvent || schedule_.is_jump(step->start.from);
+Mask FrozenSolve::anew(const Numbers& numbers) const {
+  Mask anew(mesh_.taken.size());
+  for (std::size_t b = 0; b < anew.size(); ++b) {
+    const std::size_t n = mesh_.clock_of(b);
+    const MeshStep* step = at(n, numbers[n]);
+    anew[b] = numbers[n] == 0 || (step != nullptr && step->start.fraction == 0.0 &&
+                                  (step->start.from == Place::kEvent || schedule_.is_jump(step->start.from)));
   }
   return anew;
 }
 
 // The state after the jumps that are where this step starts.
-at::Tensor FrozenSolve::jump(std::size_t number, const at::Tensor& y, const at::Tensor& shift) const {
+at::Tensor FrozenSolve::jump(const Numbers& numbers, const at::Tensor& y, const at::Tensor& shift) const {
   if (!problem_->jump) return y;
   std::vector<Place> starts;
   Mask jumps(mesh_.taken.size());
-  for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) starts.push_back(place(n, number, /*end=*/false));
+  for (std::size_t n = 0; n < numbers.size(); ++n) starts.push_back(place(n, numbers[n], /*end=*/false));
   for (std::size_t b = 0; b < jumps.size(); ++b) {
     const std::size_t n = mesh_.clock_of(b);
-    jumps[b] = at(n, number) != nullptr && number < mesh_.taken[b] && starts[n].fraction == 0.0 &&
+    jumps[b] = at(n, numbers[n]) != nullptr && numbers[n] < mesh_.taken[b] && starts[n].fraction == 0.0 &&
                starts[n].from >= 0 && schedule_.is_jump(starts[n].from);
   }
   if (!jumps.any()) return y;
@@ -177,19 +193,19 @@ at::Tensor FrozenSolve::happen(const std::vector<std::size_t>& events, const Spa
 State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const at::Tensor before = carry_.state(carry);
   const at::Tensor shift = carry_.shift(carry);
-  const at::Tensor y = jump(number, before, shift);
+  const at::Tensor y = jump(all(number), before, shift);
   const Mask moves = active(number);
   Slope f(problem_->field, /*independent=*/true);
   f.keep(moves);
   const Stepper stepper(problem_->method);
   std::vector<std::vector<std::int64_t>> wanted;
   bool dense = false;
-  for (std::size_t i = 0; i < outputs_in(number); ++i) {
+  for (std::size_t i = 0; i < outputs_inside(number); ++i) {
     wanted.push_back(columns(number, i));
     dense |= !ends_at(number, wanted.back());
   }
-  const Span whole = span(number, shift);
-  const std::vector<at::Tensor> memory = stepper.begin(f, whole, y, anew(number), carry_.memory(carry));
+  const Span whole = span(all(number), shift, records_times());
+  const std::vector<at::Tensor> memory = stepper.begin(f, whole, y, anew(all(number)), carry_.memory(carry));
   const Stages stages = stepper.take(f, whole, y, memory, {}, /*all=*/dense && stepper.has_interpolant());
   const std::vector<std::size_t> events = events_in(number);
   const at::Tensor moved = events.empty() ? at::Tensor() : event_shift(events, number, whole, y, stages);
@@ -229,6 +245,7 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   for (std::size_t i = 0; i < memory.size(); ++i)
     remembered.push_back(held(stages.next_memory[i], memory[i]));
   outputs.insert(outputs.begin(), carry_.pack(held(next, before), remembered, later));
+  if (saves(number)) outputs.push_back(outputs[0]);
   return outputs;
 }
 
@@ -242,7 +259,8 @@ at::Tensor FrozenSolve::back(std::size_t number, const at::Tensor& carry) const 
   Slope f(problem_->field, /*independent=*/true);
   f.keep(moves);
   const at::Tensor after = carry_.state(carry);
-  ode::Stepped before = Stepper(problem_->method).back(f, span(number, {}), after, carry_.memory(carry));
+  ode::Stepped before =
+      Stepper(problem_->method).back(f, span(all(number), {}, records_times()), after, carry_.memory(carry));
   const at::Tensor taken_back = carry_.pack(before.y, before.memory);
   return moves.all() ? taken_back : at::where(to_mask(moves, carry), taken_back, carry);
 }
@@ -286,6 +304,7 @@ at::Tensor FrozenSolve::collect(const State& outputs) const {
         from[b * mesh_.columns + step->outputs[i]] = next + static_cast<std::int64_t>(i);
       }
       next += static_cast<std::int64_t>(outputs_in(number));
+      if (takes && saves(number)) from[b * mesh_.columns + saved_column(number)] = next - 1;
     }
     for (std::int64_t k = 0; k < mesh_.columns; ++k) in_order &= from[b * mesh_.columns + k] == k;
   }

@@ -35,6 +35,7 @@ class Solve {
         options_(options),
         stepper_(problem.method),
         keeps_states_(states.value_or(0) > 0),
+        save_every_(save_every(options.save)),
         limits_(options.tolerance, y0.scalar_type()),
         joint_(!schedule.per_sample()),
         y_(y0),
@@ -222,6 +223,7 @@ class Solve {
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (accepted[n]) clocks_[n].advance(schedule_, hits.empty() ? std::nullopt : hits[n]);
     }
+    if (save_every_ > 0) recording_.save(save_every_, moving, carried());
     arrive(moving, hit);
   }
 
@@ -376,6 +378,7 @@ class Solve {
     found.states = recording_.states(taken_, found.end);
     found.every = recording_.every();
     found.memory = memory_;
+    found.saved = recording_.saved();
     found.mesh = recording_.mesh(taken_);
     return found;
   }
@@ -386,6 +389,7 @@ class Solve {
   const OdeintOptions& options_;
   Stepper stepper_;
   bool keeps_states_;
+  std::size_t save_every_;
   Limits limits_;
   bool joint_;
   at::Tensor y_;                    // reached
@@ -406,6 +410,11 @@ class Solve {
 };
 
 }  // namespace
+
+std::int64_t save_every(const ode::Save& save) {
+  if (const auto* steps = std::get_if<ode::SaveSteps>(&save)) return steps->every;
+  return std::holds_alternative<ode::SaveDense>(save) ? 1 : 0;
+}
 
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
                       const OdeintOptions& options, std::optional<std::int64_t> states) {

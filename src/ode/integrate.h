@@ -23,9 +23,13 @@ struct Integration {
   std::size_t every = 1;
   at::Tensor end;                  ///< as a Carry, where the last one leads
   std::vector<at::Tensor> memory;  ///< of the method, there; empty without steps
+  std::vector<at::Tensor> saved;   ///< as a Carry, where saved steps lead; NaN where a sample did not come
   Mesh mesh;
   ode::Stats stats;
 };
+
+/// How many steps lie between two whose ends are saved; 0: none is.
+std::int64_t save_every(const ode::Save& save);
 
 /// Solves the problem from y0, contiguous, with gradients off. Remembers the mesh and at most so many
 /// states; empty: neither.

@@ -74,6 +74,21 @@ void Recording::remember(const Mask& moving, const at::Tensor& y) {
   }
 }
 
+void Recording::save(std::size_t every, const Mask& moving, const at::Tensor& carry) {
+  for (std::size_t b = 0; b < moving.size(); ++b) {
+    const std::size_t number = steps_[mesh_.clock_of(b)];
+    if (!moving[b] || number % every != 0) continue;
+    const std::size_t place = number / every - 1;
+    if (mesh_.joint && moving.all()) {
+      saved_.push_back(carry);
+      return;
+    }
+    if (place == saved_.size()) saved_.push_back(at::full_like(carry, kNaN));
+    const auto row = static_cast<std::int64_t>(b);
+    saved_[place].select(0, row).copy_(carry.select(0, row));
+  }
+}
+
 void Recording::write(const std::vector<std::int64_t>& columns, const at::Tensor& state,
                       const Mask& samples) {
   const at::Tensor rows = state.contiguous();

@@ -20,6 +20,9 @@ class Recording {
 
   /// Adds an accepted step of a clock to the mesh, with the outputs that it passes.
   void add(std::size_t clock, MeshStep step);
+  /// Keeps where the latest steps of these samples lead, of each step whose number plus one is a multiple.
+  void save(std::size_t every, const Mask& moving, const at::Tensor& carry);
+  std::vector<at::Tensor> saved() { return std::move(saved_); }
   /// Remembers the state that the latest steps of these samples start from, if it is their turn.
   void remember(const Mask& moving, const at::Tensor& y);
   std::size_t steps(std::size_t clock) const { return steps_[clock]; }
@@ -54,6 +57,7 @@ class Recording {
   std::vector<std::vector<double>> event_times_;  // of each sample
   std::vector<std::int64_t> output_;              // of each clock, the next one
   std::vector<at::Tensor> states_;
+  std::vector<at::Tensor> saved_;
 };
 
 }  // namespace stillpoint::detail

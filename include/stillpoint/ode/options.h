@@ -15,6 +15,7 @@
 #include "stillpoint/ode/jumps.h"
 #include "stillpoint/ode/method.h"
 #include "stillpoint/ode/methods/runge_kutta.h"
+#include "stillpoint/ode/save.h"
 
 namespace stillpoint {
 namespace ode {
@@ -38,6 +39,7 @@ struct OdeintOptions {
   /// Whether steps end at each output. If not, only the first and last time are ends of steps, outputs
   /// between are read from dense output, and asking for more of them changes no step.
   bool stop_at_outputs = false;
+  ode::Save save = ode::SaveOutputs{};  ///< what comes back beside the outputs
   std::vector<ode::Event> events = {};
   ode::Jumps jumps = {};
   std::int64_t max_steps = 10000;         ///< ≥ 0, tried ones, of a sample

@@ -8,6 +8,7 @@
 
 #include "stillpoint/core/solution.h"
 #include "stillpoint/ode/event.h"
+#include "stillpoint/ode/save.h"
 
 namespace stillpoint::ode {
 
@@ -51,6 +52,8 @@ struct Solution {
   Value value;
   Stats stats;
   Occurrences<Value> events = {};
+  SavedSteps<Value> steps = {};
+  DenseSolution<Value> dense = {};
 };
 
 template <std::size_t I, class Value>
