@@ -135,9 +135,7 @@ std::vector<std::size_t> FrozenSolve::events_in(std::size_t number) const {
 at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
   const at::Tensor y = carry_.state(carry);
   const Slope f(problem_->field);
-  std::vector<double> start;
-  for (std::size_t n = 0; n < schedule_.clocks(); ++n) start.push_back(schedule_.time(n, 0));
-  const at::Tensor t = as_time(start, mesh_.joint, y);
+  const at::Tensor t = as_time(schedule_.starts(), mesh_.joint, y);
   at::Tensor slope = f(t, y);
   if (!problem_->jump && problem_->events.empty()) return slope;
   const auto flat = [](const at::Tensor& part) { return part.reshape({part.size(0), -1}); };

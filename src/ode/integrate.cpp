@@ -17,6 +17,7 @@
 #include "ode/control/step_control.h"
 #include "ode/event_watch.h"
 #include "ode/recording.h"
+#include "ode/samples.h"
 #include "ode/stepper.h"
 
 namespace stillpoint::detail {
@@ -40,10 +41,8 @@ class Solve {
         joint_(!schedule.per_sample()),
         y_(y0),
         from_(y0),
-        alive_(y0.size(0), true),
+        samples_(y0.size(0), joint_),
         anew_(y0.size(0), true),
-        status_(y0.size(0), ode::Status::Finished),
-        taken_(y0.size(0), 0),
         recording_(schedule, y0, joint_, states),
         watch_(problem.events, y0.size(0)),
         occurred_(problem.events.size(), std::vector<std::int64_t>(y0.size(0), 0)),
@@ -55,7 +54,7 @@ class Solve {
     while (any_running()) {
       for (Clock& clock : clocks_) clock.choose(schedule_);
       attempt();
-      if (options_.observer) options_.observer({tries_, sample_times(), y_});
+      if (options_.observer) options_.observer({tries_, samples_.times(clocks_), y_});
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
       if (options_.time_limit && spent.count() > *options_.time_limit) stop_all(ode::Status::TimeLimit);
     }
@@ -63,8 +62,6 @@ class Solve {
   }
 
  private:
-  std::size_t clock_of(std::size_t sample) const { return joint_ ? 0 : sample; }
-
   bool any_running() const {
     return std::any_of(clocks_.begin(), clocks_.end(), [](const Clock& clock) { return clock.running; });
   }
@@ -83,17 +80,9 @@ class Solve {
 
   std::vector<double> first_lengths() {
     const auto& pid = std::get<ode::Pid>(options_.control);
-    const std::size_t count = schedule_.clocks();
-    if (pid.first_step) return std::vector<double>(count, *pid.first_step);
-    std::vector<double> times;
-    std::vector<double> lengths;
-    for (std::size_t n = 0; n < count; ++n) {
-      times.push_back(schedule_.time(n, 0));
-      lengths.push_back(schedule_.time(n, schedule_.outputs() - 1) - times.back());
-    }
-    slope_ = f_(as_time(times, joint_, y_), y_);
-    return first_steps(f_, y_, slope_, joint_, times, lengths, problem_.method.embedded_order(),
-                       limits_.absolute, limits_.relative);
+    if (pid.first_step) return std::vector<double>(schedule_.clocks(), *pid.first_step);
+    slope_ = f_(as_time(schedule_.starts(), joint_, y_), y_);
+    return first_steps(f_, y_, slope_, schedule_, problem_.method.embedded_order(), limits_);
   }
 
   // Events are looked for from here on.
@@ -116,7 +105,7 @@ class Solve {
     ++tries_;
     const Span span = this->span();
     memory_ = stepper_.begin(f_, span, from_, anew_, memory_);
-    anew_ = Mask(alive_.size());
+    anew_ = Mask(samples_.size());
     const Stages stages = stepper_.take(f_, span, from_, memory_, slope_, /*all=*/true);
     const std::vector<double> errors =
         stepper_.errors(span, from_, stages, limits_.absolute, limits_.relative);
@@ -146,7 +135,7 @@ class Solve {
     if (!joint_) return errors[clock];
     double largest = 0.0;
     for (std::size_t b = 0; b < errors.size(); ++b) {
-      if (!alive_[b]) continue;
+      if (!samples_.alive()[b]) continue;
       if (!std::isfinite(errors[b])) return std::numeric_limits<double>::infinity();
       largest = std::max(largest, errors[b]);
     }
@@ -168,7 +157,7 @@ class Solve {
       return false;
     }
     for (std::size_t b = 0; b < errors.size(); ++b) {
-      if (clock_of(b) != n || !alive_[b] || clock.control.accepts(errors[b])) continue;
+      if (samples_.clock_of(b) != n || !samples_.alive()[b] || clock.control.accepts(errors[b])) continue;
       give_up(b, std::isfinite(errors[b]) ? ode::Status::StepTooSmall : ode::Status::NotFinite);
     }
     clock.control.forget_rejections();
@@ -176,17 +165,14 @@ class Solve {
   }
 
   void give_up(std::size_t sample, ode::Status why) {
-    alive_[sample] = 0;
-    status_[sample] = why;
-    Clock& clock = clocks_[clock_of(sample)];
-    taken_[sample] = recording_.steps(clock_of(sample));
-    failed_at_.emplace_back(sample, clock.time);
-    if (!joint_ || !alive_.any()) clock.running = false;
+    const std::size_t n = samples_.clock_of(sample);
+    samples_.fail(sample, why, recording_.steps(n), clocks_[n].time);
+    if (!joint_ || !samples_.alive().any()) clocks_[n].running = false;
   }
 
   void stop(std::size_t clock, ode::Status why) {
-    for (std::size_t b = 0; b < alive_.size(); ++b) {
-      if (clock_of(b) == clock && alive_[b]) give_up(b, why);
+    for (std::size_t b = 0; b < samples_.size(); ++b) {
+      if (samples_.clock_of(b) == clock && samples_.alive()[b]) give_up(b, why);
     }
   }
 
@@ -196,14 +182,8 @@ class Solve {
     }
   }
 
-  Mask moving(const Mask& accepted) const {
-    Mask moving(alive_.size());
-    for (std::size_t b = 0; b < moving.size(); ++b) moving[b] = alive_[b] & accepted[clock_of(b)];
-    return moving;
-  }
-
   void move(const Span& span, const Stages& stages, const Mask& accepted) {
-    const Mask moving = this->moving(accepted);
+    const Mask moving = samples_.alive(accepted);
     const std::vector<std::optional<EventHit>> hits = look(span, stages, moving);
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (!accepted[n]) continue;
@@ -240,10 +220,10 @@ class Solve {
   // Where events or jumps have changed the state or f, the next step starts from what they left.
   void arrive(const Mask& moved, const Mask& hit) {
     from_ = y_;
-    Mask at_jump(alive_.size());
+    Mask at_jump(samples_.size());
     Mask anew = hit.size() > 0 ? hit : at_jump;
     for (std::size_t b = 0; b < at_jump.size(); ++b) {
-      at_jump[b] = clocks_[clock_of(b)].is_at_jump(schedule_);
+      at_jump[b] = clocks_[samples_.clock_of(b)].is_at_jump(schedule_);
       anew[b] |= at_jump[b] & moved[b];
     }
     if (problem_.jump && at_jump.any())
@@ -305,7 +285,7 @@ class Solve {
         if (!own[b]) continue;
         which_[b].push_back(static_cast<std::int64_t>(e));
         if (++occurred_[e][b] != problem_.events[e].terminal) continue;
-        status_[b] = ode::Status::Event;
+        samples_.end_by_event(b);
         clocks_[b].running = false;
       }
       const StateMap& then = problem_.events[e].then;
@@ -350,36 +330,22 @@ class Solve {
     return times;
   }
 
-  std::vector<double> sample_times() const {
-    std::vector<double> times(alive_.size());
-    for (std::size_t b = 0; b < times.size(); ++b) times[b] = clocks_[clock_of(b)].time;
-    for (const auto& [sample, time] : failed_at_) times[sample] = time;
-    return times;
-  }
-
   Integration finish() {
     Integration found;
-    ode::Stats& stats = found.stats;
-    stats.method = options_.method.name();
-    stats.status = status_;
-    stats.time = sample_times();
-    stats.evaluations = f_.evaluations();
-    stats.sample_evaluations = f_.sample_evaluations();
-    for (std::size_t b = 0; b < alive_.size(); ++b) {
-      const std::size_t clock = clock_of(b);
-      if (alive_[b]) taken_[b] = recording_.steps(clock);
-      stats.accepted.push_back(static_cast<std::int64_t>(taken_[b]));
-      stats.rejected.push_back(clocks_[clock].rejected);
-    }
+    found.stats.method = options_.method.name();
+    found.stats.evaluations = f_.evaluations();
+    found.stats.sample_evaluations = f_.sample_evaluations();
+    samples_.write(found.stats, clocks_);
+    const std::vector<std::size_t> taken = samples_.steps(clocks_);
     found.values = recording_.values();
     found.event_times = recording_.event_times();
     found.which = std::move(which_);
     found.end = carried();
-    found.states = recording_.states(taken_, found.end);
+    found.states = recording_.states(taken, found.end);
     found.every = recording_.every();
     found.memory = memory_;
     found.saved = recording_.saved();
-    found.mesh = recording_.mesh(taken_);
+    found.mesh = recording_.mesh(taken);
     return found;
   }
 
@@ -397,11 +363,8 @@ class Solve {
   at::Tensor slope_;                // at from_, if it is known
   std::vector<at::Tensor> memory_;  // of the method, there
   std::vector<Clock> clocks_;
-  Mask alive_;
+  Samples samples_;
   Mask anew_;  // samples that the method has to begin with
-  std::vector<ode::Status> status_;
-  std::vector<std::size_t> taken_;
-  std::vector<std::pair<std::size_t, double>> failed_at_;
   Recording recording_;
   EventWatch watch_;
   std::vector<std::vector<std::int64_t>> occurred_;  // how often, by event and sample

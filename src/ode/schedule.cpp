@@ -119,6 +119,12 @@ double Schedule::time(std::size_t clock, const Place& place) const {
   return from + place.fraction * (to - from);
 }
 
+std::vector<double> Schedule::starts() const {
+  std::vector<double> starts;
+  for (const auto& row : rows_) starts.push_back(row[0]);
+  return starts;
+}
+
 double Schedule::told(std::size_t clock, const Place& place) const {
   const double time = this->time(clock, place);
   const bool starts = place.fraction == 0.0 && place.from >= 0 && is_jump(place.from);

@@ -33,6 +33,8 @@ class Schedule {
   bool is_jump(std::int64_t column) const { return column >= outputs_; }
   double time(std::size_t clock, std::int64_t column) const { return rows_[clock][column]; }
   double time(std::size_t clock, const Place& place) const;
+  /// The first time of each clock.
+  std::vector<double> starts() const;
   /// What f is told at a place, whose end of a step it is: before or after a jump where there is one.
   double told(std::size_t clock, const Place& place) const;
   /// 1 if the times of this clock rise, else −1.

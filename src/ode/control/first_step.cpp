@@ -27,15 +27,19 @@ double choose(double tried, double slope, double bend, double way, int order) {
 
 }  // namespace
 
-std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::Tensor& slope, bool joint,
-                                const std::vector<double>& start, const std::vector<double>& length,
-                                int order, double absolute, double relative) {
+std::vector<double> first_steps(const Slope& f, const at::Tensor& y0, const at::Tensor& slope,
+                                const Schedule& schedule, int order, const Limits& limits) {
+  const bool joint = !schedule.per_sample();
   const auto norms = [&](const std::vector<at::Tensor>& terms, const std::vector<double>& coefficients) {
-    return error_norms(terms, coefficients, {1.0}, y0, y0, absolute, relative);
+    return error_norms(terms, coefficients, {1.0}, y0, y0, limits.absolute, limits.relative);
   };
   const std::vector<double> state = norms({y0}, {1.0});
   const std::vector<double> steepness = norms({slope}, {1.0});
   const std::size_t batch = state.size();
+  const std::vector<double> start = schedule.starts();
+  std::vector<double> length;
+  for (std::size_t n = 0; n < start.size(); ++n)
+    length.push_back(schedule.time(n, schedule.outputs() - 1) - start[n]);
   const auto way = [&](std::size_t b) { return std::abs(length[joint ? 0 : b]); };
   std::vector<double> tried(batch);
   for (std::size_t b = 0; b < batch; ++b) tried[b] = try_length(state[b], steepness[b], way(b));
