@@ -43,6 +43,7 @@
 #include "stillpoint/nn/parametrizations.h"
 #include "stillpoint/nn/residual_conv.h"
 #include "stillpoint/nn/transformer_block.h"
+#include "stillpoint/ode/gradients/continuous.h"
 #include "stillpoint/ode/gradients/discrete.h"
 #include "stillpoint/ode/gradients/reversible.h"
 #include "stillpoint/ode/gradients/unrolled.h"

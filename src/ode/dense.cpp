@@ -30,13 +30,6 @@ void check_range(const FrozenSolve& solve, const std::vector<double>& times) {
   }
 }
 
-at::Tensor pick(const at::Tensor& carries, const std::vector<std::size_t>& numbers) {
-  std::vector<std::int64_t> index(numbers.begin(), numbers.end());
-  if (index.size() == 1) return carries.select(1, index[0]);
-  const at::Tensor rows = at::arange(carries.size(0), carries.options().dtype(at::kLong));
-  return at::index(carries, {rows, at::tensor(index, at::kLong).to(carries.device())});
-}
-
 }  // namespace
 
 at::Tensor dense_values(const FrozenSolve& solve, const at::Tensor& carries, const at::Tensor& t) {
@@ -56,7 +49,7 @@ at::Tensor dense_values(const FrozenSolve& solve, const at::Tensor& carries, con
     const std::vector<double> times = times_of(host, clocks, k);
     check_range(solve, times);
     const std::vector<std::size_t> numbers = solve.steps_at(times);
-    if (!step || numbers != entered) step.emplace(solve.enter(numbers, pick(carries, numbers)));
+    if (!step || numbers != entered) step.emplace(solve.enter(numbers, FrozenSolve::pick(carries, numbers)));
     entered = numbers;
     at::Tensor time = recorded.select(-1, k);
     if (!solve.is_joint()) time = time.expand({batch});

@@ -52,8 +52,8 @@ std::size_t FrozenSolve::outputs_inside(std::size_t number) const {
 
 // The column of each clock's output of this number inside the step, after which comes that of its end if this
 // is saved; −1 for a clock that has none.
-std::vector<std::int64_t> FrozenSolve::columns(std::size_t number, std::size_t output) const {
-  std::vector<std::int64_t> columns;
+FrozenSolve::Columns FrozenSolve::columns(std::size_t number, std::size_t output) const {
+  Columns columns;
   const bool saved = output >= outputs_inside(number);
   for (std::size_t n = 0; n < mesh_.clocks.size(); ++n) {
     const MeshStep* step = at(n, number);
@@ -81,8 +81,8 @@ Span FrozenSolve::span(const Numbers& numbers, const at::Tensor& shift, bool rec
 }
 
 // From the start of the step to the outputs in these columns; to its end for a clock without one.
-Span FrozenSolve::output_span(std::size_t number, const std::vector<std::int64_t>& columns,
-                              const at::Tensor& shift, const at::Tensor& event_shift) const {
+Span FrozenSolve::output_span(std::size_t number, const Columns& columns, const at::Tensor& shift,
+                              const at::Tensor& event_shift) const {
   std::vector<Place> ends;
   Mask events(columns.size());
   std::vector<double> times(columns.size(), 0.0);
@@ -110,7 +110,7 @@ Mask FrozenSolve::active(std::size_t number) const {
 }
 
 // Whether these outputs are where the steps end, so that they are the next state itself.
-bool FrozenSolve::ends_at(std::size_t number, const std::vector<std::int64_t>& columns) const {
+bool FrozenSolve::ends_at(std::size_t number, const Columns& columns) const {
   for (std::size_t n = 0; n < columns.size(); ++n) {
     const Place end = place(n, number, /*end=*/true);
     if (is_event(columns[n])) return false;
@@ -140,7 +140,7 @@ at::Tensor FrozenSolve::probe(const at::Tensor& carry) const {
   if (!problem_->jump && problem_->events.empty()) return slope;
   const auto flat = [](const at::Tensor& part) { return part.reshape({part.size(0), -1}); };
   State all{flat(slope)};
-  if (problem_->jump) all.push_back(flat(problem_->jump(t, y)));
+  if (problem_->jump) all.push_back(flat(problem_->jump(Columns(clocks(), 0), t, y)));
   for (const FlatEvent& event : problem_->events) {
     all.push_back(flat(event.when(t, y)).to(slope.scalar_type()));
     if (event.then) all.push_back(flat(event.then(t, y)));
@@ -172,7 +172,12 @@ at::Tensor FrozenSolve::jump(const Numbers& numbers, const at::Tensor& y, const 
                starts[n].from >= 0 && schedule_.is_jump(starts[n].from);
   }
   if (!jumps.any()) return y;
-  return select_rows(jumps, problem_->jump(against(schedule_.at_places(starts, shift), y), y), y);
+  Columns columns;
+  for (const Place& start : starts) {
+    const bool is_jump = start.fraction == 0.0 && start.from >= 0 && schedule_.is_jump(start.from);
+    columns.push_back(is_jump ? start.from - schedule_.outputs() : -1);
+  }
+  return select_rows(jumps, problem_->jump(columns, against(schedule_.at_places(starts, shift), y), y), y);
 }
 
 // The state after these events, which are at the end of `output`.

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -58,13 +59,18 @@ class FrozenSolve {
     at::Tensor y;
     Stages stages;
   };
+  /// Of these carries, `[B, 1 + S, …]`, each clock's own number.
+  static at::Tensor pick(const at::Tensor& carries, const std::vector<std::size_t>& numbers);
   Inside enter(const std::vector<std::size_t>& numbers, const at::Tensor& carry) const;
+  /// The solution between carries, see ode::Frozen::between.
+  std::function<at::Tensor(const at::Tensor& t)> between(const at::Tensor& carries) const;
   /// The state at times inside it, `[]` or `[B]` in double, differentiable in these, too.
   at::Tensor look(const Inside& step, const std::vector<double>& times, const at::Tensor& recorded) const;
 
  private:
   /// Of the step of each clock.
   using Numbers = std::vector<std::size_t>;
+  using Columns = std::vector<std::int64_t>;
 
   Numbers all(std::size_t number) const { return Numbers(mesh_.clocks.size(), number); }
   const MeshStep* at(std::size_t clock, std::size_t number) const;
@@ -78,14 +84,14 @@ class FrozenSolve {
   std::size_t outputs_in(std::size_t number) const {
     return outputs_inside(number) + (saves(number) ? 1 : 0);
   }
-  std::vector<std::int64_t> columns(std::size_t number, std::size_t output) const;
+  Columns columns(std::size_t number, std::size_t output) const;
   Span span_to(const Numbers& numbers, const std::vector<Place>& ends, const at::Tensor& shift,
                bool recorded) const;
   Span span(const Numbers& numbers, const at::Tensor& shift, bool recorded) const;
-  Span output_span(std::size_t number, const std::vector<std::int64_t>& columns, const at::Tensor& shift,
+  Span output_span(std::size_t number, const Columns& columns, const at::Tensor& shift,
                    const at::Tensor& event_shift) const;
   Mask active(std::size_t number) const;
-  bool ends_at(std::size_t number, const std::vector<std::int64_t>& columns) const;
+  bool ends_at(std::size_t number, const Columns& columns) const;
   bool is_event(std::int64_t column) const { return column >= schedule_.outputs(); }
   bool records_times() const { return schedule_.times().requires_grad() || carry_.has_events(); }
 

@@ -29,14 +29,14 @@ constexpr double kLeastFraction = 1e-15;
 class Solve {
  public:
   Solve(const Problem& problem, const at::Tensor& y0, const Schedule& schedule, const OdeintOptions& options,
-        std::optional<std::int64_t> states)
+        std::optional<std::int64_t> states, std::int64_t save_every)
       : problem_(problem),
         f_(problem.field),
         schedule_(schedule),
         options_(options),
         stepper_(problem.method),
         keeps_states_(states.value_or(0) > 0),
-        save_every_(save_every(options.save)),
+        save_every_(static_cast<std::size_t>(save_every)),
         limits_(options.tolerance, y0.scalar_type()),
         joint_(!schedule.per_sample()),
         y_(y0),
@@ -192,6 +192,10 @@ class Solve {
     }
     if (keeps_states_) recording_.remember(moving, carried());
     write_outputs(span, stages, moving, accepted);
+    if (problem_.each_step) {
+      problem_.each_step(span, moving,
+                         [&](const std::vector<double>& times) { return inside(span, stages, times); });
+    }
     at::Tensor next = moving.all() ? stages.next : select_rows(moving, stages.next, y_);
     const Mask hit = marked(hits);
     if (hit.any()) next = select_rows(hit, happen(span, stages, hits, hit), next);
@@ -226,8 +230,13 @@ class Solve {
       at_jump[b] = clocks_[samples_.clock_of(b)].is_at_jump(schedule_);
       anew[b] |= at_jump[b] & moved[b];
     }
-    if (problem_.jump && at_jump.any())
-      from_ = select_rows(at_jump, problem_.jump(as_time(clock_times(), joint_, y_), y_), y_);
+    if (problem_.jump && at_jump.any()) {
+      std::vector<std::int64_t> columns;
+      for (const Clock& clock : clocks_)
+        columns.push_back(clock.is_at_jump(schedule_) ? clock.at.from - schedule_.outputs() : -1);
+      const at::Tensor t = as_time(clock_times(), joint_, y_);
+      from_ = select_rows(at_jump, problem_.jump(columns, t, y_), y_);
+    }
     if (!anew.any()) return;
     slope_ = at::Tensor();
     anew_ = anew;
@@ -374,15 +383,11 @@ class Solve {
 
 }  // namespace
 
-std::int64_t save_every(const ode::Save& save) {
-  if (const auto* steps = std::get_if<ode::SaveSteps>(&save)) return steps->every;
-  return std::holds_alternative<ode::SaveDense>(save) ? 1 : 0;
-}
-
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, std::optional<std::int64_t> states) {
+                      const OdeintOptions& options, std::optional<std::int64_t> states,
+                      std::int64_t save_every) {
   const at::NoGradGuard no_grad;
-  return Solve(problem, y0.detach(), schedule, options, states).run();
+  return Solve(problem, y0.detach(), schedule, options, states, save_every).run();
 }
 
 }  // namespace stillpoint::detail

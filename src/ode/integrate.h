@@ -28,12 +28,10 @@ struct Integration {
   ode::Stats stats;
 };
 
-/// How many steps lie between two whose ends are saved; 0: none is.
-std::int64_t save_every(const ode::Save& save);
-
 /// Solves the problem from y0, contiguous, with gradients off. Remembers the mesh and at most so many
-/// states; empty: neither.
+/// states; empty: neither. `save_every`: how many steps lie between two whose ends are saved; 0: none is.
 Integration integrate(const Problem& problem, const at::Tensor& y0, const Schedule& schedule,
-                      const OdeintOptions& options, std::optional<std::int64_t> states);
+                      const OdeintOptions& options, std::optional<std::int64_t> states,
+                      std::int64_t save_every);
 
 }  // namespace stillpoint::detail

@@ -3,12 +3,28 @@
 
 #include <algorithm>
 #include <limits>
+#include <list>
+#include <memory>
+#include <utility>
 
 #include "core/rows/rows.h"
 #include "ode/frozen_solve.h"
 
 // A frozen solve between the ends of its steps.
 namespace stillpoint::detail {
+namespace {
+
+constexpr std::size_t kStepsKept = 3;
+
+}  // namespace
+
+at::Tensor FrozenSolve::pick(const at::Tensor& carries, const Numbers& numbers) {
+  std::vector<std::int64_t> index(numbers.begin(), numbers.end());
+  if (index.size() == 1) return carries.select(1, index[0]);
+  const at::Tensor rows =
+      at::arange(carries.size(0), carries.options().dtype(at::kLong).requires_grad(false));
+  return at::index(carries, {rows, at::tensor(index, at::kLong).to(carries.device())});
+}
 
 at::Tensor FrozenSolve::saved_times(const at::Tensor& shifts) const {
   const std::size_t batch = mesh_.taken.size();
@@ -88,6 +104,40 @@ at::Tensor FrozenSolve::look(const Inside& step, const std::vector<double>& time
   const Slope f(problem_->field, /*independent=*/true);
   return Stepper(problem_->method)
       .inside(f, step.whole, output, step.y, step.stages, Mask(times.size(), true));
+}
+
+std::function<at::Tensor(const at::Tensor& t)> FrozenSolve::between(const at::Tensor& carries) const {
+  // The steps entered last: a solve on its way back evaluates on both sides of an end.
+  struct Entered {
+    Numbers numbers;
+    Inside step;
+  };
+  const auto entered = std::make_shared<std::list<Entered>>();
+  return [this, carries, entered](const at::Tensor& t) {
+    const std::size_t count = clocks();
+    const at::Tensor time = t.reshape(is_joint() ? at::IntArrayRef{} : at::IntArrayRef{-1}).to(at::kDouble);
+    std::vector<double> times = to_host(time.detach());
+    if (times.size() == 1) times.resize(count, times[0]);
+    for (std::size_t n = 0; n < count; ++n) {
+      const auto [first, last] = std::minmax(range(n).first, range(n).second);
+      times[n] = std::clamp(times[n], first, last);
+    }
+    const Numbers numbers = steps_at(times);
+    // The argument may have been rounded to the state's dtype, and out of the range.
+    at::Tensor exact = at::tensor(times, at::kDouble).to(time.device());
+    if (is_joint()) exact = exact.select(0, 0);
+    exact = time + (exact - time).detach();
+    // What is recorded belongs to the evaluation that records it.
+    if (at::GradMode::is_enabled()) return look(enter(numbers, pick(carries, numbers)), times, exact);
+    auto found = std::find_if(entered->begin(), entered->end(),
+                              [&](const Entered& step) { return step.numbers == numbers; });
+    if (found == entered->end()) {
+      entered->push_front({numbers, enter(numbers, pick(carries, numbers))});
+      if (entered->size() > kStepsKept) entered->pop_back();
+      found = entered->begin();
+    }
+    return look(found->step, times, exact);
+  };
 }
 
 }  // namespace stillpoint::detail

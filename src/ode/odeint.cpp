@@ -87,7 +87,10 @@ void add_events(Problem& problem, const OdeintOptions& options, const std::optio
                               flat(name + "then", event.then, packed)});
   }
   check_takes("jumps.then", !options.jumps.then || options.jumps.then.takes_list(), packed);
-  problem.jump = flat("jumps.then", options.jumps.then, packed);
+  if (const detail::StateMap then = flat("jumps.then", options.jumps.then, packed)) {
+    problem.jump = [then](const std::vector<std::int64_t>& /*columns*/, const at::Tensor& t,
+                          const at::Tensor& y) { return then(t, y); };
+  }
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <functional>
 #include <vector>
 
+#include "ode/span.h"
+#include "stillpoint/core/mask.h"
 #include "stillpoint/ode/event.h"
 #include "stillpoint/ode/method.h"
 #include "stillpoint/ode/vector_field.h"
@@ -23,12 +25,22 @@ struct FlatEvent {
   StateMap then;
 };
 
+/// What becomes of the state at a jump. `columns`, one a clock, are of those in the schedule that it came to.
+using JumpMap = std::function<at::Tensor(const std::vector<std::int64_t>& columns, const at::Tensor& t,
+                                         const at::Tensor& y)>;
+
+/// Sees a step that these samples take, and the states at times inside it, one a clock.
+using StepVisitor =
+    std::function<void(const Span& span, const Mask& moving,
+                       const std::function<at::Tensor(const std::vector<double>& times)>& inside)>;
+
 /// What is solved, all of it as functions of one tensor.
 struct Problem {
   ode::VectorField field;
   ode::Method method;
   std::vector<FlatEvent> events = {};
-  StateMap jump = {};
+  JumpMap jump = {};
+  StepVisitor each_step = {};  ///< empty: nobody looks on
 };
 
 }  // namespace stillpoint::detail

@@ -85,6 +85,9 @@ std::string Stats::full() const {
   out << brief();
   for (const Status which : {Status::StepTooSmall, Status::StepLimit, Status::NotFinite, Status::TimeLimit})
     list_failures(out, *this, which);
+  if (!reconstruction.empty())
+    out << "\n  y, taken back, missed what it had been by at most "
+        << *std::ranges::max_element(reconstruction) << " tolerances";
   return out.str();
 }
 

@@ -31,6 +31,7 @@ at::Tensor pack_all(const Carry& carry, const Integration& found) {
   return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
 }
 
+// Shares the solve, and lives as long.
 ode::Frozen freeze(const std::shared_ptr<const FrozenSolve>& solve, const Carry& carry, const at::Tensor& y0,
                    const at::Tensor& values, const at::Tensor& times, const Integration& found) {
   ode::Frozen frozen;
@@ -50,7 +51,26 @@ ode::Frozen freeze(const std::shared_ptr<const FrozenSolve>& solve, const Carry&
     return solve->gradients(number, gradient);
   };
   frozen.collect = [solve](const State& outputs) { return solve->collect(outputs); };
+  frozen.joint = solve->is_joint();
+  frozen.between = [solve](const at::Tensor& states) {
+    return [solve, between = solve->between(states)](const at::Tensor& t) { return between(t); };
+  };
   return frozen;
+}
+
+// What rules need that solve an equation of their own.
+void add_equation(ode::Frozen& frozen, const FrozenSolve& solve, const Problem& problem,
+                  const OdeintOptions& options, ode::Stats& stats) {
+  frozen.field = problem.field;
+  frozen.options = &options;
+  frozen.stats = &stats;
+  frozen.finished = Mask(stats.status.size());
+  for (std::size_t b = 0; b < stats.status.size(); ++b)
+    frozen.finished[b] = stats.status[b] == ode::Status::Finished;
+  frozen.column_times = frozen.times;
+  if (!options.gradient.saves_steps()) return;
+  const at::Tensor ends = solve.saved_times({}).slice(1, 1);
+  frozen.column_times = at::cat({frozen.times, frozen.joint ? ends.select(0, 0) : ends}, -1);
 }
 
 void add_events(ode::Solution<at::Tensor>& solution, const Carry& carry, const at::Tensor& columns,
@@ -68,12 +88,19 @@ void add_events(ode::Solution<at::Tensor>& solution, const Carry& carry, const a
 }
 
 void add_steps(ode::Solution<at::Tensor>& solution, const std::shared_ptr<const FrozenSolve>& frozen,
-               const Carry& carry, const at::Tensor& carries, bool dense) {
-  solution.steps.time = frozen->saved_times(carry.has_events() ? carry.shifts(carries) : at::Tensor());
-  solution.steps.y = carry.states(carries);
+               const Carry& carry, const at::Tensor& carries, std::int64_t step, bool dense) {
+  const at::Tensor times = frozen->saved_times(carry.has_events() ? carry.shifts(carries) : at::Tensor());
+  solution.steps.time = step == 1 ? times : times.slice(1, 0, times.size(1), step);
+  solution.steps.y = carry.states(step == 1 ? carries : carries.slice(1, 0, carries.size(1), step));
   if (!dense) return;
   solution.dense = ode::DenseSolution<at::Tensor>(
       [frozen, carries](const at::Tensor& t) { return dense_values(*frozen, carries, t); });
+}
+
+// How many steps lie between two whose ends are asked for; 0: none is.
+std::int64_t save_every(const ode::Save& save) {
+  if (const auto* steps = std::get_if<ode::SaveSteps>(&save)) return steps->every;
+  return std::holds_alternative<ode::SaveDense>(save) ? 1 : 0;
 }
 
 Schedule schedule_for(const Problem& problem, const at::Tensor& y0, const ode::Times& t,
@@ -89,13 +116,14 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
                                 const ode::Times& t, const OdeintOptions& options) {
   const Schedule schedule = schedule_for(*problem, y0, t, options);
   const bool gradients = at::GradMode::is_enabled();
-  const std::int64_t every = save_every(options.save);
+  const bool needs_steps = gradients && options.gradient.saves_steps();
+  const std::int64_t every = needs_steps ? 1 : save_every(options.save);
   const at::Tensor start = (y0.is_inference() ? y0.clone() : y0).contiguous();
   std::optional<std::int64_t> states;
   if (gradients) states = options.gradient.states();
   if (!states && every > 0) states = 0;
 
-  Integration found = integrate(*problem, start, schedule, options, states);
+  Integration found = integrate(*problem, start, schedule, options, states, every);
   const std::int64_t outputs = schedule.outputs();
   const std::int64_t events = found.values.size(1) - outputs;
   const Carry carry(start, found.memory, !problem->events.empty());
@@ -103,18 +131,22 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
   std::shared_ptr<const FrozenSolve> frozen;
   if (states)
     frozen = std::make_shared<const FrozenSolve>(problem, schedule, carry, std::move(found.mesh), every);
-  if (gradients)
-    all = options.gradient.differentiate(freeze(frozen, carry, start, all, schedule.times(), found));
+  if (gradients) {
+    ode::Frozen solved = freeze(frozen, carry, start, all, schedule.times(), found);
+    add_equation(solved, *frozen, *problem, options, found.stats);
+    all = options.gradient.differentiate(solved);
+  }
 
   const bool alone = all.size(1) == outputs;
   ode::Solution<at::Tensor> solution{carry.states(alone ? all : all.narrow(1, 0, outputs)),
                                      std::move(found.stats)};
   if (!problem->events.empty()) add_events(solution, carry, all.narrow(1, outputs, events), found);
-  if (every == 0) return solution;
+  if (save_every(options.save) == 0) return solution;
   const std::int64_t saved = all.size(1) - outputs - events;
   const at::Tensor first = carry.pack(start).unsqueeze(1);
   const at::Tensor carries = at::cat({first, all.narrow(1, outputs + events, saved)}, 1);
-  add_steps(solution, frozen, carry, carries, std::holds_alternative<ode::SaveDense>(options.save));
+  add_steps(solution, frozen, carry, carries, save_every(options.save) / every,
+            std::holds_alternative<ode::SaveDense>(options.save));
   return solution;
 }
 

@@ -6,14 +6,22 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "stillpoint/autograd/unroll.h"
 #include "stillpoint/core/erased.h"
+#include "stillpoint/core/mask.h"
 #include "stillpoint/ode/vector_field.h"
 
-namespace stillpoint::ode {
+namespace stillpoint {
+
+struct OdeintOptions;
+
+namespace ode {
+
+struct Stats;
 
 /// A solve with its accepted steps frozen, on its way through a gradient rule. Each step is a map of the
 /// state alone: its ends are fixed fractions of the time from the first to the last output (or between
@@ -40,11 +48,25 @@ struct Frozen {
   std::function<State(std::size_t step, const at::Tensor& gradient)> gradients;
   /// The values from all outputs, in the order of the steps, with y0 before them.
   std::function<at::Tensor(const State& outputs)> collect;
+
+  // For rules that solve an equation of their own in the backward pass:
+
+  std::optional<VectorField> field;        ///< f, of a state of one tensor
+  const OdeintOptions* options = nullptr;  ///< of the solve, during the call
+  Stats* stats = nullptr;                  ///< of the solve, during the call: a rule sets `backward`
+  bool joint = true;                       ///< steps are those of the batch
+  Mask finished;                           ///< the samples that came to their last time
+  /// Of all columns of the values, in double, with their graph: `[T + S]`, or `[B, T + S]`.
+  at::Tensor column_times;
+  /// The solution between these states, `[B, 1 + S, …]`, where each step starts and the last one ends: a
+  /// function of the time of f, which lies in the range of the solve but for rounding.
+  std::function<std::function<at::Tensor(const at::Tensor& t)>(const at::Tensor& states)> between;
 };
 
 /// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when
 /// it is called. It may have a function `std::int64_t states() const`, the number of states that the solve is
-/// to remember for it; without one, it remembers where each step starts.
+/// to remember for it; without one, it remembers where each step starts. With a constant `saves_steps =
+/// true`, the ends of all steps are columns of the values.
 template <class G>
 concept GradientRuleType = std::copyable<G> && requires(const G& rule, const Frozen& frozen) {
   { rule.differentiate(frozen) } -> std::same_as<at::Tensor>;
@@ -59,15 +81,19 @@ class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
       : Erased(std::move(rule),
                [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {
     if constexpr (requires { rule.states(); }) states_ = target<G>()->states();
+    if constexpr (requires { G::saves_steps; }) saves_steps_ = G::saves_steps;
   }
 
   at::Tensor differentiate(const Frozen& frozen) const { return call(frozen); }
   /// How many states a solve remembers for this rule. If there are more steps, it remembers every second one,
   /// every fourth, and so on.
   std::int64_t states() const { return states_; }
+  bool saves_steps() const { return saves_steps_; }
 
  private:
   std::int64_t states_ = std::numeric_limits<std::int64_t>::max();
+  bool saves_steps_ = false;
 };
 
-}  // namespace stillpoint::ode
+}  // namespace ode
+}  // namespace stillpoint

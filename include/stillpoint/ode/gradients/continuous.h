@@ -1,0 +1,74 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "stillpoint/core/solution.h"
+#include "stillpoint/ode/control.h"
+#include "stillpoint/ode/gradient.h"
+#include "stillpoint/ode/method.h"
+
+// Continuous adjoints: the derivative of the true solution, found as the solution of another differential
+// equation, da/dt = −a ∂f/∂y, from the last output back to the first, which adds to a the gradient of each
+// output on its way. (Differentiate, then discretize. Pontryagin et al. 1962; Chen et al. 2018, "Neural
+// ordinary differential equations", appendix B.)
+//
+// **Exactness.** To the tolerance of both solves, for the true solution. For the numbers that the solver
+// computed it is not exact: value and gradient agree only as far as the tolerance lets them. A backward pass
+// is an `odeint` of its own, and with create_graph a differentiable one, so that derivatives of any order
+// follow; those beyond the first are `Discrete` ones of that solve. The adjoint is solved in units of the
+// largest gradient of each sample, so the scale of a loss does not matter to the tolerance.
+//
+// **Captured parameters** get their gradient by Gauss quadrature on the steps that the adjoint takes, summed
+// over the batch. It is neither part of the state nor of the error that chooses the steps. (Johnson, Duvenaud
+// et al. 2020, "Learning differential equations that are easy to solve"; Norcliffe, Deisenroth 2023, "Faster
+// training of neural ODEs using Gauß–Legendre quadrature"; Kidger, Chen, Lyons 2021, "Hey, that's not an
+// ODE".)
+//
+// **Cost.** Steps of the backward solve end at each output that has a gradient. A step has the evaluations of
+// the method, each recorded and pulled back in y, and one for each node of the quadrature, three for methods
+// of order 5. A method without dense output takes a shorter step for each node.
+//
+// **Errors.** A c10::Error if there are events or jumps, or if f captures another tensor on the way than
+// where the solve starts. A sample that did not finish has no continuous gradient: NaN, if one is asked for.
+// What the backward solve did stands in `stats.backward`.
+namespace stillpoint::ode {
+
+/// The adjoint along the solution that the forward solve found: where steps started is kept, and each of them
+/// is taken again when the backward solve comes to it. The continuous rule of choice: y is not solved for
+/// backwards, which is unstable where the equation contracts.
+///
+/// **Memory.** One state a step. **Cost.** Beside the above, about the evaluations of the forward solve; with
+/// steps per sample up to a step for each evaluation, as samples come to their steps at different times.
+struct Interpolating {
+  static constexpr bool saves_steps = true;
+
+  std::optional<Method> method = {};        ///< of the backward solve, a tableau; empty: that of the solve
+  std::optional<Tolerance> tolerance = {};  ///< of a step there; empty: that of the solve
+  OnFailure on_failure = OnFailure::Warn;   ///< if the backward solve does not finish
+
+  std::int64_t states() const { return 0; }
+  at::Tensor differentiate(const Frozen& frozen) const;
+};
+
+/// The adjoint along a y that is solved for backwards beside it, from the last output, and put back to what
+/// it had been at each output.
+///
+/// **Memory.** The outputs. **Exactness.** Backwards, y follows the solution only as far as the equation lets
+/// it: where it contracts at the rate l, errors grow by e^(l t) between two outputs. By how much y missed
+/// what it had been is measured at each output and at the start; `stats.backward->reconstruction` has it in
+/// units of the tolerance, and beyond `most_missed` there is a warning. Then take `Interpolating`, or ask for
+/// more outputs.
+struct Backsolve {
+  std::optional<Method> method = {};        ///< of the backward solve, a tableau; empty: that of the solve
+  std::optional<Tolerance> tolerance = {};  ///< of a step there; empty: that of the solve
+  OnFailure on_failure = OnFailure::Warn;   ///< if the backward solve does not finish, or misses y
+  double most_missed = 1000.0;              ///< > 0, in units of the tolerance
+
+  std::int64_t states() const { return 0; }
+  at::Tensor differentiate(const Frozen& frozen) const;
+};
+
+}  // namespace stillpoint::ode
