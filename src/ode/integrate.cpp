@@ -193,8 +193,8 @@ class Solve {
     if (keeps_states_) recording_.remember(moving, carried());
     write_outputs(span, stages, moving, accepted);
     if (problem_.each_step) {
-      problem_.each_step(span, moving,
-                         [&](const std::vector<double>& times) { return inside(span, stages, times); });
+      problem_.each_step({span, moving, stages.slopes,
+                          [&](const std::vector<double>& times) { return inside(span, stages, times); }});
     }
     at::Tensor next = moving.all() ? stages.next : select_rows(moving, stages.next, y_);
     const Mask hit = marked(hits);

@@ -29,10 +29,13 @@ struct FlatEvent {
 using JumpMap = std::function<at::Tensor(const std::vector<std::int64_t>& columns, const at::Tensor& t,
                                          const at::Tensor& y)>;
 
-/// Sees a step that these samples take, and the states at times inside it, one a clock.
-using StepVisitor =
-    std::function<void(const Span& span, const Mask& moving,
-                       const std::function<at::Tensor(const std::vector<double>& times)>& inside)>;
+/// A step that these samples take, for one who looks on.
+struct SeenStep {
+  const Span& span;
+  const Mask& moving;
+  const std::vector<at::Tensor>& slopes;                               ///< at the stages of a tableau
+  std::function<at::Tensor(const std::vector<double>& times)> inside;  ///< the states at times, one a clock
+};
 
 /// What is solved, all of it as functions of one tensor.
 struct Problem {
@@ -40,7 +43,7 @@ struct Problem {
   ode::Method method;
   std::vector<FlatEvent> events = {};
   JumpMap jump = {};
-  StepVisitor each_step = {};  ///< empty: nobody looks on
+  std::function<void(const SeenStep& step)> each_step = {};  ///< empty: nobody looks on
 };
 
 }  // namespace stillpoint::detail

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 #include <utility>
 
 #include "core/rows/rows.h"
@@ -55,16 +56,16 @@ class Pass : public std::enable_shared_from_this<Pass> {
  public:
   explicit Pass(AdjointProblem problem)
       : p_(std::move(problem)), width_(flat(p_.y0).size(1)), missed_(p_.y0.size(0), 0.0) {
-    if (!p_.reconstructs) {
-      const at::Tensor ends = p_.values.slice(1, p_.frozen.times.size(-1));
-      between_ = p_.frozen.between(at::cat({p_.y0.unsqueeze(1), ends}, 1));
-    }
     if (!p_.frozen.finished.all()) {
       dead_ = to_mask(p_.frozen.finished, p_.y0).logical_not();
       const at::Tensor rows = dead_.unsqueeze(1);
       asked_ = (p_.gradient.detach() != 0).flatten(1).any(1);
       p_.gradient = at::where(rows, at::zeros_like(p_.gradient), p_.gradient);
       p_.values = at::where(rows, p_.y0.unsqueeze(1).expand_as(p_.values), p_.values);
+    }
+    if (!p_.reconstructs) {
+      const at::Tensor ends = p_.values.slice(1, p_.frozen.times.size(-1));
+      between_ = p_.frozen.between(at::cat({p_.y0.unsqueeze(1), ends}, 1));
     }
     scale_ = flat(p_.gradient.detach()).abs().amax(1, /*keepdim=*/true);
     scale_ = at::where(scale_ > 0, scale_, at::ones_like(scale_));
@@ -83,8 +84,8 @@ class Pass : public std::enable_shared_from_this<Pass> {
       p_.options.jumps.times = at::stack(kick_times_, -1);
     }
     if (!graph) {
-      problem->each_step = [&](const Span& span, const Mask& moving, const auto& inside) {
-        integrate_step(span, moving, inside, add, result.sums);
+      problem->each_step = [&](const SeenStep& step) {
+        if (!result.sums.empty()) integrate_step(step, add, result.sums);
       };
     } else {
       p_.options.save = ode::SaveDense{};
@@ -159,9 +160,11 @@ class Pass : public std::enable_shared_from_this<Pass> {
     return {std::move(field), p_.options.method};
   }
 
-  at::Tensor plain(const at::Tensor& t, const at::Tensor& y, const at::Tensor& a) const {
-    const Tape tape([&](const at::Tensor& at) { return slope(t, at); }, y);
-    return joined(flat(tape.value()), -flat(tape.vjp(a)));
+  at::Tensor plain(const at::Tensor& t, const at::Tensor& y, const at::Tensor& a) {
+    const auto tape = std::make_shared<const Tape>([&](const at::Tensor& at) { return slope(t, at); }, y);
+    const at::Tensor dz = joined(flat(tape->value()), -flat(tape->vjp(a))).contiguous();
+    if (p_.frozen.joint) evaluated_.insert({dz.unsafeGetTensorImpl(), {dz, tape, t, a}});
+    return dz;
   }
 
   at::Tensor recorded(const at::Tensor& t, const at::Tensor& y, const at::Tensor& a) const {
@@ -212,23 +215,48 @@ class Pass : public std::enable_shared_from_this<Pass> {
   }
 
   // The part of the captured tensors' gradients that belongs to a step. Backwards, lengths are negative.
-  void integrate_step(const Span& span, const Mask& moving,
-                      const std::function<at::Tensor(const std::vector<double>&)>& inside,
-                      const AddCaptured& add, variable_list& sums) const {
-    if (sums.empty()) return;
+  void integrate_step(const SeenStep& step, const AddCaptured& add, variable_list& sums) {
+    const bool all_known = std::ranges::all_of(step.slopes, [&](const at::Tensor& slope) {
+      return evaluated_.contains(slope.unsafeGetTensorImpl());
+    });
+    if (all_known) {
+      by_stages(step, add, sums);
+    } else {
+      by_nodes(step, add, sums);
+    }
+  }
+
+  // By the sum that the method makes of its stages, from what is recorded of them. The last one may be the
+  // first of the next step.
+  void by_stages(const SeenStep& step, const AddCaptured& add, variable_list& sums) {
+    const std::vector<double>& weights = p_.options.method.tableau()->b;
+    const double length = step.span.end[0] - step.span.start[0];
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i] == 0.0) continue;
+      const Evaluated& stage = evaluated_.at(step.slopes[i].unsafeGetTensorImpl());
+      const at::Tensor a = flat(stage.a) * scale_ * (-weights[i] * length);
+      const at::Tensor taken = step.moving.all() ? a : select_rows(step.moving, a, at::zeros_like(a));
+      add(*stage.tape, stage.tape->pull_back(taken.reshape(p_.y0.sizes())), stage.t, sums);
+    }
+    auto last = evaluated_.extract(step.slopes.back().unsafeGetTensorImpl());
+    evaluated_.clear();
+    evaluated_.insert(std::move(last));
+  }
+
+  void by_nodes(const SeenStep& step, const AddCaptured& add, variable_list& sums) const {
+    const Span& span = step.span;
     const Quadrature rule = quadrature_for(p_.options.method.order());
     for (std::size_t i = 0; i < rule.nodes.size(); ++i) {
       std::vector<double> times(span.start.size());
-      std::vector<double> weights(moving.size());
+      std::vector<double> weights(step.moving.size());
       for (std::size_t n = 0; n < times.size(); ++n)
         times[n] = span.start[n] + rule.nodes[i] * (span.end[n] - span.start[n]);
       for (std::size_t b = 0; b < weights.size(); ++b) {
         const std::size_t n = span.joint ? 0 : b;
         weights[b] = -rule.weights[i] * (span.end[n] - span.start[n]);
       }
-      const at::Tensor z =
-          select_rows(moving, inside(times),
-                      at::zeros_like(p_.reconstructs ? at::cat({initial_, initial_}, 1) : initial_));
+      const at::Tensor inside = step.inside(times);
+      const at::Tensor z = select_rows(step.moving, inside, at::zeros_like(inside));
       const at::Tensor t = as_time(times, span.joint, z);
       const at::Tensor a = adjoint_in(z) * scale_ * to_column(weights, initial_);
       add_node(t, y_at(t, z), a, add, sums);
@@ -295,8 +323,18 @@ class Pass : public std::enable_shared_from_this<Pass> {
     return at::stack(parts, -1);
   }
 
+  // An evaluation of the field, kept until it is known whether its step is taken. What it gave is the key,
+  // and is held so that nothing else can take its place in memory.
+  struct Evaluated {
+    at::Tensor value;
+    std::shared_ptr<const Tape> tape;
+    at::Tensor t;
+    at::Tensor a;
+  };
+
   AdjointProblem p_;
   std::int64_t width_;
+  std::unordered_map<at::TensorImpl*, Evaluated> evaluated_;
   std::vector<double> missed_;
   std::function<at::Tensor(const at::Tensor& t)> between_;
   at::Tensor dead_;   // rows that did not finish; undefined: none
