@@ -174,12 +174,30 @@ double left_out_ratio() {
   return static_cast<double>(own.sample_evaluations) / static_cast<double>(joint.sample_evaluations);
 }
 
+/// Evaluations of f in the backward pass of Backsolve ÷ those of the solve, with so many outputs.
+double backsolve_ratio(Equation equation, std::int64_t outputs) {
+  std::int64_t calls = 0;
+  const auto f = equation.f.slope;
+  equation.f = sp::ode::VectorField([&calls, f](const Tensor& y) {
+    ++calls;
+    return f({}, y);
+  });
+  const Tensor& t = equation.t.values;
+  equation.t = torch::linspace(t[0].item<double>(), t[-1].item<double>(), outputs, torch::kDouble);
+  equation.options = {.gradient = sp::ode::Backsolve{.on_failure = sp::OnFailure::Ignore},
+                      .stop_at_outputs = true};
+  const auto [y, stats] = equation.solve();
+  calls = 0;
+  torch::autograd::grad({y.square().sum()}, equation.parameters);
+  return static_cast<double>(calls) / static_cast<double>(stats.evaluations);
+}
+
 /// Peak bytes of tensors in a training step of so many steps.
-std::int64_t peak_of_step(const sp::ode::Discrete& rule, std::int64_t steps) {
+std::int64_t peak_of_step(const sp::ode::GradientRule& rule, const sp::ode::Method& method,
+                          std::int64_t steps) {
   Equation equation = wide_net();
-  equation.options = {.method = sp::ode::Rk4{},
-                      .control = sp::ode::ConstantStep{2.0 / static_cast<double>(steps)},
-                      .gradient = rule};
+  equation.options = {
+      .method = method, .control = sp::ode::ConstantStep{2.0 / static_cast<double>(steps)}, .gradient = rule};
   return peak_bytes([&] {
     equation.solve().value.sum().backward();
     for (const Tensor& weight : equation.parameters) weight.mutable_grad().reset();
@@ -187,9 +205,9 @@ std::int64_t peak_of_step(const sp::ode::Discrete& rule, std::int64_t steps) {
 }
 
 /// Bytes that 1,024 steps need beyond 128 ÷ the bytes of as many states.
-double memory_growth(const sp::ode::Discrete& rule) {
-  const std::int64_t few = peak_of_step(rule, 128);
-  const std::int64_t many = peak_of_step(rule, 1024);
+double memory_growth(const sp::ode::GradientRule& rule, const sp::ode::Method& method = sp::ode::Rk4{}) {
+  const std::int64_t few = peak_of_step(rule, method, 128);
+  const std::int64_t many = peak_of_step(rule, method, 1024);
   return static_cast<double>(many - few) / static_cast<double>((1024 - 128) * 128 * 64 * 4);
 }
 
@@ -213,8 +231,18 @@ void odeint(Table& table) {
   table.row(flow().name, gradient_ratio(flow()), 1.1);
   table.heading(
       "Peak memory of a training step: bytes that 1,024 steps need beyond 128 / those of 896 states");
-  table.row("one state a step", memory_growth({}), 1.05);
-  table.row("16 checkpoints", memory_growth({.checkpoints = 16}), 0.01);
+  table.row("one state a step", memory_growth(sp::ode::Discrete{}), 1.05);
+  table.row("16 checkpoints", memory_growth(sp::ode::Discrete{.checkpoints = 16}), 0.01);
+  table.row("Reversible, reversible Heun", memory_growth(sp::ode::Reversible{}, sp::ode::ReversibleHeun{}),
+            0.01);
+  table.heading(
+      "Backsolve: evaluations of f in the backward pass / in a solve whose steps end at the outputs");
+  for (const std::int64_t outputs : {2, 10, 200}) {
+    table.row("spiral net, " + std::to_string(outputs) + " outputs", backsolve_ratio(spiral_net(), outputs),
+              1.5);
+    table.row("Lotka-Volterra, " + std::to_string(outputs) + " outputs",
+              backsolve_ratio(lotka_volterra(), outputs), 1.5);
+  }
   table.heading("Evaluations of samples: per sample, finished ones left out / joint");
   table.row("Van der Pol, mu .5 to 20, B 256", left_out_ratio(), 0.35);
 }

@@ -27,6 +27,8 @@ class FrozenSolve {
               std::int64_t save_every);
 
   std::size_t steps() const { return steps_; }
+  /// How many ends of steps are columns.
+  std::int64_t saved() const { return mesh_.columns - first_saved_; }
   std::size_t clocks() const { return mesh_.clocks.size(); }
   bool is_joint() const { return mesh_.joint; }
   /// What f, the events and the jumps make of the start.

@@ -128,19 +128,19 @@ at::Tensor step_length(const Span& span, const at::Tensor& y) {
   return as_time(lengths(span), span.joint, y);
 }
 
-at::Tensor stage_time(const Span& span, double c, const at::Tensor& y) {
+at::Tensor stage_time(const Span& span, double fraction, const at::Tensor& y) {
   const bool recorded = span.start_at.defined();
-  if (recorded && span.told_start.empty()) return recorded_time(span, c, y);
+  if (recorded && span.told_start.empty()) return recorded_time(span, fraction, y);
   std::vector<double> times(span.start.size());
   for (std::size_t n = 0; n < times.size(); ++n) {
-    times[n] = between(span.start[n], span.end[n], c);
+    times[n] = between(span.start[n], span.end[n], fraction);
     if (span.told_start.empty()) continue;
     const auto [least, most] = std::minmax(span.told_start[n], span.told_end[n]);
     times[n] = std::clamp(times[n], least, most);
   }
   at::Tensor told = as_time(times, span.joint, y);
   if (!recorded) return told;
-  const at::Tensor time = recorded_time(span, c, y);
+  const at::Tensor time = recorded_time(span, fraction, y);
   return time + (told - time.detach());
 }
 

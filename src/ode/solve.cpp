@@ -68,7 +68,7 @@ void add_equation(ode::Frozen& frozen, const FrozenSolve& solve, const Problem& 
   for (std::size_t b = 0; b < stats.status.size(); ++b)
     frozen.finished[b] = stats.status[b] == ode::Status::Finished;
   frozen.column_times = frozen.times;
-  if (!options.gradient.saves_steps()) return;
+  if (solve.saved() == 0 || !problem.events.empty()) return;
   const at::Tensor ends = solve.saved_times({}).slice(1, 1);
   frozen.column_times = at::cat({frozen.times, frozen.joint ? ends.select(0, 0) : ends}, -1);
 }

@@ -42,9 +42,12 @@ TEST(OdeintSave, EndsOfSteps) {
     }
     options.save = ode::SaveSteps{.every = 3};
     const auto third = odeint(turning, two_points(), {0, 1, 4}, options);
+    // A rule that needs all of them itself.
+    options.gradient = ode::Interpolating{};
+    const auto with_others = odeint(turning, two_points(), {0, 1, 4}, options);
     const torch::NoGradGuard no_grad;
     const auto constant = odeint(turning, two_points(), {0, 1, 4}, options);
-    for (const auto& some : {third, constant}) {
+    for (const auto& some : {third, with_others, constant}) {
       ASSERT_EQ(some.steps.time.size(1), 1 + most / 3);
       for (std::int64_t k = 0; k <= most / 3; ++k) {
         EXPECT_TRUE(torch::equal(some.steps.y.select(1, k).nan_to_num(-1),

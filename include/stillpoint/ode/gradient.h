@@ -56,7 +56,7 @@ struct Frozen {
   Stats* stats = nullptr;                  ///< of the solve, during the call: a rule sets `backward`
   bool joint = true;                       ///< steps are those of the batch
   Mask finished;                           ///< the samples that came to their last time
-  /// Of all columns of the values, in double, with their graph: `[T + S]`, or `[B, T + S]`.
+  /// Of all columns of the values, in double, with their graph: `[T + S]`, or `[B, T + S]`. Without events.
   at::Tensor column_times;
   /// The solution between these states, `[B, 1 + S, …]`, where each step starts and the last one ends: a
   /// function of the time of f, which lies in the range of the solve but for rounding.

@@ -186,7 +186,8 @@ class Pass : public std::enable_shared_from_this<Pass> {
         here[b] = at[at.size() == 1 ? 0 : b] == static_cast<std::int64_t>(j);
       if (!here.any()) continue;
       const at::Tensor rows = to_mask(here, y);
-      if (p_.reconstructs) measure(y, column(kicks_[j]), here);
+      // Records of a step come here again, and the one that finds out what is captured comes with any y.
+      if (p_.reconstructs && !at::GradMode::is_enabled()) measure(y, column(kicks_[j]), here);
       y = at::where(rows, column(kicks_[j]), y);
       g = at::where(rows, gradient(kicks_[j]) / scale_, g);
     }
