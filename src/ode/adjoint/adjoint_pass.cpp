@@ -1,4 +1,4 @@
-#include "ode/gradients/adjoint_pass.h"
+#include "ode/adjoint/adjoint_pass.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

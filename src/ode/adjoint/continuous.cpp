@@ -12,7 +12,7 @@
 #include "autograd/evaluation.h"
 #include "autograd/layer_node.h"
 #include "core/report_lock.h"
-#include "ode/gradients/adjoint_pass.h"
+#include "ode/adjoint/adjoint_pass.h"
 
 namespace stillpoint::ode {
 namespace {
