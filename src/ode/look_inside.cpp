@@ -119,8 +119,8 @@ std::function<at::Tensor(const at::Tensor& t)> FrozenSolve::between(const at::Te
     std::vector<double> times = to_host(time.detach());
     if (times.size() == 1) times.resize(count, times[0]);
     for (std::size_t n = 0; n < count; ++n) {
-      const auto [first, last] = std::minmax(range(n).first, range(n).second);
-      times[n] = std::clamp(times[n], first, last);
+      const auto [first, last] = range(n);
+      times[n] = std::clamp(times[n], std::min(first, last), std::max(first, last));
     }
     const Numbers numbers = steps_at(times);
     // The argument may have been rounded to the state's dtype, and out of the range.
