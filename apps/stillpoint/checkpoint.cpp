@@ -18,7 +18,7 @@ namespace {
 
 // The first line names the format and the checksum of what follows, a LibTorch archive, which has none of its
 // own.
-constexpr const char* kHeader = "stillpoint checkpoint 3, CRC-32 {:08x}\n";
+constexpr const char* kHeader = "stillpoint checkpoint 4, CRC-32 {:08x}\n";
 
 std::string header(std::string_view archive) {
   const auto* bytes = reinterpret_cast<const Bytef*>(archive.data());
@@ -33,6 +33,7 @@ c10::IValue read_value(torch::serialize::InputArchive& archive, const std::strin
 
 void write_run(torch::serialize::OutputArchive& archive, const RunHeader& run) {
   archive.write("model", c10::IValue(run.experiment->name));
+  archive.write("width", c10::IValue(run.experiment->width));
   archive.write("seed", c10::IValue(std::to_string(run.seed)));  // LibTorch has no unsigned numbers
   archive.write("epochs", c10::IValue(run.epochs));
   archive.write("data", c10::IValue(run.data.string()));
@@ -42,7 +43,8 @@ void write_run(torch::serialize::OutputArchive& archive, const RunHeader& run) {
 }
 
 RunHeader read_run(torch::serialize::InputArchive& archive) {
-  return {.experiment = &experiment(read_value(archive, "model").toStringRef()),
+  return {.experiment =
+              &experiment(read_value(archive, "model").toStringRef(), read_value(archive, "width").toInt()),
           .seed = std::stoull(read_value(archive, "seed").toStringRef()),
           .epochs = read_value(archive, "epochs").toInt(),
           .data = read_value(archive, "data").toStringRef(),
@@ -68,7 +70,7 @@ TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Exper
   archive.read("optimizer", state);
   auto trained = new_variant(experiment, name, 0);
   trained.network->load(weights);
-  check_shapes(*experiment.variant(name).make(), *trained.network);
+  check_shapes(*experiment.variant(name).make(experiment.width), *trained.network);
   trained.network->to(device);
   trained.optimizer->load(state);
   trained.epochs = epochs_from_json(nlohmann::json::parse(read_value(archive, "epochs").toStringRef()));

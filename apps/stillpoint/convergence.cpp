@@ -21,7 +21,7 @@ Trace trace(std::string title, Network& network, const at::Tensor& inputs, const
 }
 
 NetworkPointer precise_copy(const Experiment& experiment, const TrainedVariant& variant) {
-  auto network = experiment.variant(variant.name).make();
+  auto network = experiment.variant(variant.name).make(experiment.width);
   copy_weights(*variant.network, *network);
   network->to(torch::kDouble);
   network->eval();

@@ -24,6 +24,8 @@ struct Recipe {
   std::int64_t batch = 100;
   std::int64_t epochs = 3;  ///< unless told otherwise
   Optimizer optimizer = Optimizer::Adam;
+  double momentum = 0;    ///< of gradient descent
+  std::int64_t crop = 0;  ///< images are shifted by up to so many pixels, each way at random, in training
   /// The step when `done` of `all` epochs are done.
   std::function<double(double done, double all)> rate;
   /// Leaves samples out of the loss whose solve did not converge. They are no fixed points, so they have no
@@ -35,7 +37,7 @@ struct Recipe {
 /// have the same.
 struct Variant {
   std::string name;
-  std::function<NetworkPointer()> make;
+  std::function<NetworkPointer(std::int64_t width)> make;
 };
 
 /// What `stillpoint train --model NAME` trains.
@@ -47,6 +49,7 @@ struct Experiment {
   std::filesystem::path data;  ///< unless told otherwise; empty: must be told, or there is none
   Recipe recipe;
   std::vector<Variant> variants;
+  std::int64_t width = 0;  ///< of the networks; 0: theirs is not to be chosen
   /// Whether the cost of a solve is told in evaluations of an ODE's f, not in iterations.
   bool counts_evaluations = false;
   /// How the implicit layer is solved for the gradient that others are compared with, in double precision.
@@ -63,7 +66,8 @@ struct Experiment {
 /// The first one is the main job.
 const std::vector<Experiment>& experiments();
 std::vector<std::string> experiment_names();
-/// Throws UserError if there is none of that name.
-const Experiment& experiment(const std::string& name);
+/// Throws UserError if there is none of that name, or if it has no width to choose. The width is the model's
+/// own if it is 0.
+const Experiment& experiment(const std::string& name, std::int64_t width = 0);
 
 }  // namespace stillpoint::app

@@ -25,7 +25,7 @@ at::Tensor in_double(const at::Tensor& t) { return t.is_floating_point() ? t.to(
 std::optional<double> gradient_error(const Experiment& experiment, const TrainedVariant& variant,
                                      const Examples& batch) {
   const auto copy = [&] {
-    auto network = experiment.variant(variant.name).make();
+    auto network = experiment.variant(variant.name).make(experiment.width);
     copy_weights(*variant.network, *network);
     network->train();
     return network;

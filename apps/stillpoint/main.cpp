@@ -71,6 +71,10 @@ void add_train_options(CLI::App& command, app::TrainOptions& options) {
                   "Train up to so many epochs; 0 only evaluates (default: the model's, or those of --load)")
       ->check(CLI::Range(0, 100000));
   const CLI::Range counts(1, std::numeric_limits<std::int32_t>::max());
+  command
+      .add_option("--width", options.width,
+                  "Channels of the network, for ode-net (default: 64, as published)")
+      ->check(CLI::Range(1, 4096));
   command.add_option("--examples", options.examples, "Train on the first N examples only")->check(counts);
   command.add_option("--test-examples", options.test_examples, "Test on the first N examples only")
       ->check(counts);

@@ -11,6 +11,7 @@
 
 #include "stillpoint/equations/diagnostics/jacobian_norm.h"
 #include "stillpoint/equations/fixed_point.h"
+#include "stillpoint/ode/options.h"
 
 namespace stillpoint::app {
 
@@ -30,6 +31,8 @@ class Network : public torch::nn::Module {
 
   /// How a fixed point is solved, to read and to change; null for a network without one.
   virtual FixedPointOptions* solve_options() { return nullptr; }
+  /// How an ODE is solved, to read and to change; null for a network without one.
+  virtual OdeintOptions* ode_options() { return nullptr; }
   /// How the latest solve of a fixed point went, and the backward pass after it; null as above.
   virtual const Stats* stats() const { return nullptr; }
   /// What the latest solve cost, of whatever kind it is; empty for an explicit network.

@@ -51,13 +51,15 @@ std::string run_gnuplot(const std::string& script) {
   return picture;
 }
 
-std::string terminal(const std::filesystem::path& path) {
+constexpr std::size_t kPanelsInARow = 3;
+
+std::string terminal(const std::filesystem::path& path, std::size_t rows) {
   const auto ending = path.extension();
   if (ending == ".svg") {
-    return "svg size 1200,480 dynamic font 'sans-serif,15' background 'white'";
+    return fmt::format("svg size 1200,{} dynamic font 'sans-serif,15' background 'white'", 480 * rows);
   }
   if (ending == ".png") {
-    return "pngcairo size 1800,720 font 'sans,18' linewidth 1.5 background 'white'";
+    return fmt::format("pngcairo size 1800,{} font 'sans,18' linewidth 1.5 background 'white'", 720 * rows);
   }
   throw UserError(fmt::format("--plot {}: expected a name that ends in .svg or .png", path.string()));
 }
@@ -105,8 +107,9 @@ std::string draw_plot(const std::filesystem::path& path, const std::vector<Panel
   for (const auto& panel : panels) {
     drawn += draw(panel);
   }
-  const auto script = fmt::format("set terminal {}\nset multiplot layout 1,{}\n{}unset multiplot\n",
-                                  terminal(path), panels.size(), drawn);
+  const auto rows = (panels.size() + kPanelsInARow - 1) / kPanelsInARow;
+  const auto script = fmt::format("set terminal {}\nset multiplot layout {},{}\n{}unset multiplot\n",
+                                  terminal(path, rows), rows, (panels.size() + rows - 1) / rows, drawn);
   return run_gnuplot(script);
 }
 

@@ -96,6 +96,7 @@ std::string make_report(const RunHeader& run, const std::vector<VariantResult>& 
   }
   const json report{
       {"model", run.experiment->name},
+      {"width", run.experiment->width == 0 ? json(nullptr) : json(run.experiment->width)},
       {"variants", std::move(variants)},
       {"data",
        {{"path", run.data.empty() ? json(nullptr) : json(run.data.string())},

@@ -22,7 +22,8 @@ void refuse_other(const TrainOptions& options, const char* option, const Told& t
 }
 
 Checkpoint start(const TrainOptions& options, c10::Device device) {
-  const auto& chosen = options.model.empty() ? experiments().front() : experiment(options.model);
+  const auto& chosen = experiment(options.model.empty() ? experiments().front().name : options.model,
+                                  options.width.value_or(0));
   Checkpoint made{.run = {.experiment = &chosen, .seed = options.seed.value_or(1), .data = chosen.data},
                   .variants = {}};
   for (const auto& name : options.variants.empty() ? chosen.variant_names() : options.variants) {
@@ -39,6 +40,8 @@ Checkpoint start_or_load(const TrainOptions& options, c10::Device device) {
   auto& run = models.run;
   refuse_other(options, "--seed", options.seed.value_or(0), options.seed.has_value(), run.seed);
   refuse_other(options, "--model", options.model, !options.model.empty(), run.experiment->name);
+  refuse_other(options, "--width", options.width.value_or(0), options.width.has_value(),
+               run.experiment->width);
   if (!options.data.empty()) {
     run.data = options.data;
   }

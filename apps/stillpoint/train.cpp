@@ -10,6 +10,7 @@
 
 #include "checkpoint.h"
 #include "console.h"
+#include "evaluations.h"
 #include "files.h"
 #include "gradient_error.h"
 #include "interrupt.h"
@@ -129,6 +130,11 @@ std::string draw(const TrainOptions& options, const Experiment& experiment,
                                     error_panel(experiment.task, results)});
   }
   const auto batch = data.test.slice(0, experiment.measured);
+  if (experiment.task == Task::Classes && experiment.counts_evaluations) {
+    std::vector<Panel> panels{error_panel(experiment.task, results), evaluations_panel(results)};
+    for (auto& panel : tolerance_panels(chosen, batch)) panels.push_back(std::move(panel));
+    return draw_plot(options.plot, panels);
+  }
   if (experiment.task == Task::Numbers && experiment.counts_evaluations) {
     return draw_plot(options.plot, {comparison_panel(chosen, batch), error_panel(experiment.task, results)});
   }

@@ -11,6 +11,7 @@ namespace stillpoint::app {
 /// The options of `stillpoint train`. Paths left empty are not written or read.
 struct TrainOptions {
   std::string model;                          ///< empty: that of the checkpoint, or the main job
+  std::optional<std::int64_t> width;          ///< of the network; empty: the checkpoint's, or the model's
   std::vector<std::string> variants;          ///< empty: those of the checkpoint, or all
   std::filesystem::path data;                 ///< empty: the checkpoint's, or the model's
   std::optional<std::int64_t> epochs;         ///< in the end; empty: the checkpoint's, or the model's

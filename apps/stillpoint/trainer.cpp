@@ -77,7 +77,8 @@ std::shared_ptr<torch::optim::Optimizer> new_optimizer(const Recipe& recipe, con
   if (recipe.optimizer == Recipe::Optimizer::RmsProp) {
     return std::make_shared<torch::optim::RMSprop>(network.parameters(), rate);
   }
-  return std::make_shared<torch::optim::SGD>(network.parameters(), rate);
+  return std::make_shared<torch::optim::SGD>(network.parameters(),
+                                             torch::optim::SGDOptions(rate).momentum(recipe.momentum));
 }
 
 void set_rate(torch::optim::Optimizer& optimizer, double rate) {
@@ -114,6 +115,19 @@ Prediction train_step(const Experiment& experiment, TrainedVariant& variant, con
   return prediction;
 }
 
+/// Images [B, 784], each shifted by up to `by` pixels, with black where nothing was.
+at::Tensor shifted(const at::Tensor& images, std::int64_t by) {
+  constexpr std::int64_t side = 28;
+  const auto padded = torch::constant_pad_nd(images.view({-1, side, side}), {by, by, by, by});
+  const auto places = torch::randint(2 * by + 1, {images.size(0), 2}, torch::kLong);
+  std::vector<at::Tensor> crops;
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
+    const auto row = places[i][0].item<std::int64_t>(), column = places[i][1].item<std::int64_t>();
+    crops.push_back(padded[i].narrow(0, row, side).narrow(1, column, side));
+  }
+  return torch::stack(crops).flatten(1);
+}
+
 /// Another one for each seed and epoch.
 std::uint64_t epoch_seed(std::uint64_t seed, std::int64_t epoch) {
   return seed + 1'000'003 * static_cast<std::uint64_t>(epoch);
@@ -128,7 +142,8 @@ at::Tensor shuffled(std::int64_t count, std::uint64_t seed) {
 
 TrainedVariant new_variant(const Experiment& experiment, const std::string& name, std::uint64_t seed) {
   torch::manual_seed(seed);
-  TrainedVariant variant{.name = name, .network = experiment.variant(name).make(), .optimizer = nullptr};
+  TrainedVariant variant{
+      .name = name, .network = experiment.variant(name).make(experiment.width), .optimizer = nullptr};
   variant.optimizer = new_optimizer(experiment.recipe, *variant.network);
   return variant;
 }
@@ -145,14 +160,15 @@ Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& 
   variant.network->train();
   Tally tally;
   const auto seed = epoch_seed(seed_, number);
-  torch::manual_seed(seed);  // of what penalties draw
+  torch::manual_seed(seed);  // of what penalties and shifts draw
   const auto order = shuffled(examples.size(), seed).to(examples.targets.device());
   for (std::int64_t begin = 0; begin < examples.size(); begin += recipe.batch) {
     stop_if_interrupted();
     const double fraction = static_cast<double>(begin) / static_cast<double>(examples.size());
     set_rate(*variant.optimizer,
              recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
-    const auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
+    auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
+    if (recipe.crop > 0) batch.inputs = shifted(batch.inputs, recipe.crop);
     const auto prediction = train_step(experiment_, variant, batch);
     tally.add(prediction, variant.network->cost());
     progress(static_cast<double>(begin + batch.size()) / static_cast<double>(examples.size()), tally.pass());

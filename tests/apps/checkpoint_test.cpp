@@ -66,6 +66,14 @@ TEST_F(CheckpointFile, GivesBackWhatWasSaved) {
   EXPECT_EQ(loaded.variants[1].epochs[1].train.backward_iterations, 11.5);
 }
 
+TEST_F(CheckpointFile, KnowsTheWidth) {
+  const auto& narrow = experiment("ode-net", 8);
+  Checkpoint saved{.run = {.experiment = &narrow, .seed = 1}, .variants = {}};
+  saved.variants.push_back(new_variant(narrow, "none", 1));
+  save_checkpoint(path, saved);
+  EXPECT_EQ(load_checkpoint(path, torch::kCPU).run.experiment, &narrow);
+}
+
 // Buffers and the optimizer's state, too: what comes next is the same.
 TEST_F(CheckpointFile, HoldsWhatEveryModelNeedsToGoOn) {
   for (const auto& each : experiments()) {

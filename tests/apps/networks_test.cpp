@@ -7,6 +7,7 @@
 #include "stillpoint/equations/gradients/unrolled_gradient.h"
 #include "stillpoint/equations/solvers/picard.h"
 #include "support.h"
+#include "user_error.h"
 
 // The networks that the models compare, and how they are scored.
 
@@ -18,7 +19,7 @@ TEST(Networks, GiveWhatTheirTaskAsksFor) {
   for (const auto& each : experiments()) {
     for (const auto& variant : each.variants) {
       SCOPED_TRACE(each.name + ", " + variant.name);
-      const auto outputs = variant.make()->forward(sample_inputs(each, 3));
+      const auto outputs = variant.make(each.width)->forward(sample_inputs(each, 3));
       switch (each.task) {
         case Task::Classes:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 10}));
@@ -43,7 +44,7 @@ TEST(Networks, ConvergeAtTheBeginning) {
   for (const auto& each : experiments()) {
     for (const auto& variant : each.variants) {
       torch::manual_seed(1);
-      const auto network = variant.make();
+      const auto network = variant.make(each.width);
       network->forward(sample_inputs(each, 8));
       if (const auto cost = network->cost()) {
         EXPECT_EQ(std::ranges::count(cost->solved, false), 0) << each.name << ", " << variant.name;
@@ -55,13 +56,33 @@ TEST(Networks, ConvergeAtTheBeginning) {
 TEST(Networks, EquilibriumAndOneBlockHaveTheSameParameters) {
   const auto count = [](const char* name) {
     std::int64_t sum = 0;
-    for (const auto& parameter : experiment("transformer").variant(name).make()->parameters()) {
+    for (const auto& parameter : experiment("transformer").variant(name).make(0)->parameters()) {
       sum += parameter.numel();
     }
     return sum;
   };
   EXPECT_EQ(count("equilibrium"), count("explicit-1"));
   EXPECT_GT(count("explicit-12"), 6 * count("explicit-1"));
+}
+
+// As published, or counted from what is: with a middle of nothing, an ODE, or six residual blocks.
+TEST(Networks, OfImagesHaveAsManyParametersAsPublished) {
+  const auto count = [](const char* name, std::int64_t width) {
+    std::int64_t sum = 0;
+    for (const auto& parameter : experiment("ode-net").variant(name).make(width)->parameters()) {
+      sum += parameter.numel();
+    }
+    return sum;
+  };
+  EXPECT_EQ(count("ode-net", 64), 208'266);
+  EXPECT_EQ(count("ode-net-backsolve", 64), 208'266);
+  EXPECT_EQ(count("rk-net", 64), 208'266);
+  EXPECT_EQ(count("resnet", 64), 576'778);
+  EXPECT_EQ(count("none", 64), 132'874);
+  EXPECT_LT(count("ode-net", 16), 208'266 / 12);
+  EXPECT_EQ(&experiment("ode-net"), &experiment("ode-net", 64));
+  EXPECT_EQ(experiment("ode-net", 16).width, 16);
+  EXPECT_THROW(experiment("spiral", 16), UserError);
 }
 
 TEST(Networks, ReadATextFromTheLeft) {
@@ -71,7 +92,7 @@ TEST(Networks, ReadATextFromTheLeft) {
   auto later = bytes.clone();
   later.slice(1, 40) = 0;
   for (const auto& variant : transformer.variants) {
-    const auto network = variant.make();
+    const auto network = variant.make(0);
     const auto before = network->forward(bytes), after = network->forward(later);
     EXPECT_LT((before - after).slice(1, 0, 40).abs().max().item<double>(), 1e-2) << variant.name;
     EXPECT_GT((before - after).slice(1, 40).abs().max().item<double>(), 1e-1) << variant.name;
@@ -104,7 +125,7 @@ TEST(Networks, HaveTheGradientsOfTheUnrolledIteration) {
       return t.is_floating_point() ? t.to(torch::kDouble) : t;
     };
     torch::manual_seed(1);
-    const auto network = each.variants.front().make();
+    const auto network = each.variants.front().make(each.width);
     network->to(torch::kDouble);
     const auto gradient_with = [&](const FixedPointOptions& options) {
       *network->solve_options() = options;
@@ -185,9 +206,10 @@ TEST(Networks, CopyWeightsAndBuffers) {
 }
 
 TEST(Experiments, AreFoundByName) {
-  EXPECT_EQ(experiment_names(), (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv",
-                                                          "conv-deq", "mdeq", "transformer", "jacobian-toy",
-                                                          "spiral", "lotka-volterra", "bouncing-ball"}));
+  EXPECT_EQ(
+      experiment_names(),
+      (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq", "transformer",
+                                "jacobian-toy", "spiral", "lotka-volterra", "bouncing-ball", "ode-net"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
   expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-0.5"});
 }

@@ -45,8 +45,8 @@ TEST(Report, HasTheShapeThatIsPromised) {
                       .test_examples = 100,
                       .checksum = 0x0123abcd};
   const auto report = parsed_report(run, {result}, "stillpoint train");
-  EXPECT_EQ(keys(report), (std::set<std::string>{"model", "variants", "data", "epochs", "seed", "device",
-                                                 "threads", "command", "versions"}));
+  EXPECT_EQ(keys(report), (std::set<std::string>{"model", "width", "variants", "data", "epochs", "seed",
+                                                 "device", "threads", "command", "versions"}));
   EXPECT_EQ(keys(report["versions"]), (std::set<std::string>{"stillpoint", "libtorch", "compiler"}));
   EXPECT_EQ(report["data"],
             (nlohmann::json{
