@@ -27,13 +27,16 @@ namespace stillpoint {
 /// **Events and jumps** change the state or end the solve on the way; see `ode::Event` and `ode::Jumps`. The
 /// solution's `events` holds the times and states, both differentiable. With events, steps are per sample.
 ///
+/// **More than outputs.** With `save`, the solution has the ends of steps in `steps`, and itself at any time
+/// in `dense`; see `ode::Save`.
+///
 /// **Errors.** Not finishing is data, in `stats.status`; see `on_failure`. A c10::Error names the argument if
 /// y0 is no floating-point or complex tensor with a batch dimension, if times are not finite or turn round,
 /// if an option is out of range, if the method has no error estimate and the control needs one, or if f
 /// changes shape, dtype or device, or edits y. What f throws passes through.
 ///
 /// **Cost.** The method's stages a step; time that tensors spend beside f is a few per cent once f takes 50
-/// µs. Gradients: see `ode::Discrete`.
+/// µs. Gradients: see `ode::Discrete` and the other rules.
 ode::Solution<at::Tensor> odeint(const ode::VectorField& f, const at::Tensor& y0, const ode::Times& t,
                                  const OdeintOptions& options = {});
 

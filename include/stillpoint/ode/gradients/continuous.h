@@ -21,15 +21,17 @@
 // follow; those beyond the first are `Discrete` ones of that solve. The adjoint is solved in units of the
 // largest gradient of each sample, so the scale of a loss does not matter to the tolerance.
 //
-// **Captured parameters** get their gradient by Gauss quadrature on the steps that the adjoint takes, summed
-// over the batch. It is neither part of the state nor of the error that chooses the steps. (Johnson, Duvenaud
-// et al. 2020, "Learning differential equations that are easy to solve"; Norcliffe, Deisenroth 2023, "Faster
-// training of neural ODEs using Gauß–Legendre quadrature"; Kidger, Chen, Lyons 2021, "Hey, that's not an
-// ODE".)
+// **Captured parameters** get their gradient by a sum on the steps that the adjoint takes, and over the
+// batch: the sum of the method itself over its stages, or where samples have steps of their own, Gauss
+// quadrature. It is neither part of the state nor of the error that chooses the steps. (Norcliffe, Deisenroth
+// 2023, "Faster training of neural ODEs using Gauß–Legendre quadrature"; Kidger, Chen, Lyons 2021, "Hey,
+// that's not an ODE".)
 //
-// **Cost.** Steps of the backward solve end at each output that has a gradient. A step has the evaluations of
-// the method, each recorded and pulled back in y, and one for each node of the quadrature, three for methods
-// of order 5. A method without dense output takes a shorter step for each node.
+// **Cost.** Steps of the backward solve end at each output that has a gradient. Each stage is an evaluation
+// that is recorded and pulled back, in y and once more in what is captured. With steps per sample there is
+// one more for each node of the quadrature, three for methods of order 5; a method without dense output takes
+// a shorter step for each. Where f has kinks, as ReLU has, the slope of the adjoint jumps, and a tight
+// tolerance takes many more steps than the solve did: loosen `tolerance` there, or take `Discrete`.
 //
 // **Errors.** A c10::Error if there are events or jumps, or if f captures another tensor on the way than
 // where the solve starts. A sample that did not finish has no continuous gradient: NaN, if one is asked for.
