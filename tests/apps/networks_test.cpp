@@ -174,7 +174,7 @@ TEST(Networks, PenaltyIsTheJacobians) {
     const auto& each = experiment(model);
     const auto inputs = sample_inputs(each, 5);
     torch::manual_seed(3);
-    const auto network = each.variant(variant).make();
+    const auto network = each.variant(variant).make(each.width);
     network->forward(inputs);
     torch::manual_seed(4);
     return network->penalty();
@@ -192,7 +192,7 @@ TEST(Networks, PenaltyIsTheJacobians) {
 
 TEST(Networks, CopyWeightsAndBuffers) {
   const auto& conv = experiment("conv-deq");
-  const auto from = conv.variants.front().make(), to = conv.variants.front().make();
+  const auto from = conv.variants.front().make(conv.width), to = conv.variants.front().make(conv.width);
   const auto inputs = sample_inputs(conv, 2);
   {
     const torch::NoGradGuard no_grad;
