@@ -111,7 +111,7 @@ std::vector<Panel> tolerance_panels(const std::vector<TrainedVariant*>& variants
   Curve errors{.title = "", .style = style, .points = {}}, times{.title = "", .style = style, .points = {}};
   const auto named = rules();
   for (const auto& rule : named) back.curves.push_back({.title = rule.name, .style = style, .points = {}});
-  for (const double relative : {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5}) {
+  for (const double relative : {1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4}) {
     trial.options().tolerance = tolerance(relative);
     const auto start = std::chrono::steady_clock::now();
     const auto outputs = network.forward(batch.inputs);

@@ -149,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Expectation{"spiral", "--epochs 2", 1.0},
                       Expectation{"lotka-volterra", "--epochs 150", 0.01},
                       Expectation{"bouncing-ball", "--epochs 40", 1e-3},
-                      Expectation{"ode-net", "--width 8 --epochs 2 --examples 256 --test-examples 50", 0.5}),
+                      Expectation{"ode-net", "--width 4 --epochs 5 --examples 256 --test-examples 10", 1.0}),
     [](const auto& each) {
       std::string name = each.param.model;
       std::ranges::replace(name, '-', '_');
