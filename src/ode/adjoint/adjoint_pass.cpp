@@ -84,9 +84,8 @@ class Pass : public std::enable_shared_from_this<Pass> {
       p_.options.jumps.times = at::stack(kick_times_, -1);
     }
     if (!graph) {
-      problem->each_step = [&](const SeenStep& step) {
-        if (!result.sums.empty()) integrate_step(step, add, result.sums);
-      };
+      // Also where nothing was captured, to notice what f reads later.
+      problem->each_step = [&](const SeenStep& step) { integrate_step(step, add, result.sums); };
     } else {
       p_.options.save = ode::SaveDense{};
     }
@@ -198,9 +197,10 @@ class Pass : public std::enable_shared_from_this<Pass> {
   void measure(const at::Tensor& found, const at::Tensor& right, const Mask& here) {
     const at::NoGradGuard no_grad;
     const Limits limits(p_.options.tolerance, p_.y0.scalar_type());
+    // The unit is that of the right y alone: beside a y that has run away, nothing would be large.
+    const at::Tensor y = right.contiguous();
     const std::vector<double> by =
-        error_norms({found.contiguous(), right.contiguous()}, {1.0, -1.0}, {1.0}, right.contiguous(),
-                    found.contiguous(), limits.absolute, limits.relative);
+        error_norms({found.contiguous(), y}, {1.0, -1.0}, {1.0}, y, y, limits.absolute, limits.relative);
     for (std::size_t b = 0; b < by.size(); ++b) {
       if (!here[b] || !p_.frozen.finished[b]) continue;
       missed_[b] = std::isnan(by[b]) ? std::numeric_limits<double>::infinity() : std::max(missed_[b], by[b]);
@@ -267,7 +267,6 @@ class Pass : public std::enable_shared_from_this<Pass> {
   // The same for all steps of a solve, differentiable.
   void integrate_all(const ode::Solution<at::Tensor>& found, const AddCaptured& add,
                      variable_list& sums) const {
-    if (sums.empty()) return;
     const Quadrature rule = quadrature_for(p_.options.method.order());
     const at::Tensor ends = p_.frozen.joint ? found.steps.time.select(0, 0) : found.steps.time;
     for (std::int64_t s = 1; s < ends.size(-1); ++s) {
