@@ -188,6 +188,35 @@ TEST_P(ContinuousAdjoints, RefuseWhatTheyCannot) {
   EXPECT_THROW(odeint(f, y0, {0, 1}, steps), c10::Error);
 }
 
+// f reads w in the second half alone: never a silent zero.
+TEST_P(ContinuousAdjoints, RefuseATensorThatIsReadLater) {
+  const Tensor w = parameter(2);
+  const Tensor v = parameter(1);
+  for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+    for (const bool captures_from_the_start : {false, true}) {
+      OdeintOptions options = tight_with(GetParam());
+      options.steps = steps;
+      const auto f = [&, captures_from_the_start](const Tensor& t, const Tensor& y) {
+        const Tensor slope = captures_from_the_start ? v * y : y;
+        return t.max().item<double>() > .5 ? slope * w : slope;
+      };
+      const Tensor y0 = torch::ones({1, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+      const Tensor y = odeint(f, y0, {0, 1}, options).value;
+      EXPECT_THROW(y.sum().backward(), c10::Error) << captures_from_the_start;
+    }
+  }
+}
+
+TEST_P(ContinuousAdjoints, OfAnEmptyBatch) {
+  const Tensor w = parameter(2);
+  const Tensor y0 = torch::ones({0, 3}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor y =
+      odeint([w](const Tensor& s) { return -w * s; }, y0, {0, .5, 1}, tight_with(GetParam())).value;
+  const auto g = gradients_of(y.sum(), {y0, w});
+  EXPECT_EQ(g[0].sizes(), y0.sizes());
+  EXPECT_EQ(g[1].item<double>(), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ContinuousAdjoints,
                          testing::Values(ode::GradientRule(ode::Interpolating{}),
                                          ode::GradientRule(ode::Backsolve{})),
@@ -229,6 +258,38 @@ TEST(ContinuousAdjoint, IsRightOrReportedWhereTheEquationContracts) {
   }
 }
 
+// A loose tolerance must not hide that y has run away: what it missed is counted in units of the right y.
+TEST(ContinuousAdjoint, BacksolveReportsAtLooseTolerances) {
+  for (const double relative : {1e-2, 1e-3, 1e-6}) {
+    const Tensor y0 = torch::full({1, 1}, 2.0, torch::dtype(torch::kDouble).requires_grad(true));
+    const auto f = [](const Tensor& t, const Tensor& y) { return -50 * (y - torch::cos(t)); };
+    ode::Backsolve rule;
+    rule.on_failure = OnFailure::Ignore;
+    const auto [y, stats] =
+        odeint(f, y0, {0, 2}, {.gradient = rule, .tolerance = {.relative = relative, .absolute = relative}});
+    y.select(1, 1).sum().backward();
+    ASSERT_EQ(stats.backward->reconstruction.size(), 1U);
+    EXPECT_GT(stats.backward->reconstruction[0], rule.most_missed) << relative;
+  }
+}
+
+// At each output y is put back, also where the loss does not look.
+TEST(ContinuousAdjoint, BacksolveStartsAnewAtOutputsWithoutAGradient) {
+  const Tensor y0 = torch::full({1, 1}, 2.0, torch::dtype(torch::kDouble).requires_grad(true));
+  const auto f = [](const Tensor& t, const Tensor& y) { return -20 * (y - torch::cos(t)); };
+  const auto missed = [&](const std::vector<double>& times) {
+    ode::Backsolve rule;
+    rule.on_failure = OnFailure::Ignore;
+    const auto [y, stats] = odeint(f, y0, times, {.gradient = rule});
+    y.select(1, -1).sum().backward();
+    return stats.backward->reconstruction.at(0);
+  };
+  std::vector<double> many;
+  for (int k = 0; k <= 20; ++k) many.push_back(.1 * k);
+  EXPECT_GT(missed({0, 2}), 1e3);
+  EXPECT_LT(missed(many), 1e2);
+}
+
 TEST(ContinuousAdjoint, BacksolveThrowsIfAskedTo) {
   const Tensor y0 = torch::ones({1, 1}, torch::dtype(torch::kDouble).requires_grad(true));
   const auto f = [](const Tensor& y) { return -50 * y * y * y - 50 * y; };
@@ -238,6 +299,23 @@ TEST(ContinuousAdjoint, BacksolveThrowsIfAskedTo) {
   EXPECT_THROW(y.sum().backward(), c10::Error);
   rule.most_missed = 0;
   EXPECT_THROW(odeint(f, y0, {0, 2}, {.gradient = rule}), c10::Error);
+}
+
+TEST(ContinuousAdjoint, TakesStepsOfItsOwn) {
+  const Tensor y0 = torch::ones({1, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  const auto f = [](const Tensor& y) { return -y; };
+  ode::Interpolating rule{.control = ode::ConstantStep{.125}, .on_failure = OnFailure::Ignore};
+  const auto [y, stats] = odeint(f, y0, {0, 1}, {.gradient = rule});
+  y.select(1, 1).sum().backward();
+  EXPECT_EQ(stats.backward->accepted.at(0), 8);
+  EXPECT_NEAR(y0.grad().item<double>(), std::exp(-1.0), 1e-7);
+  rule.max_steps = 4;
+  const auto [again, few] = odeint(f, y0, {0, 1}, {.gradient = rule});
+  const Tensor g = gradients_of(again.select(1, 1).sum(), {y0})[0];
+  EXPECT_TRUE(std::isnan(g.item<double>()));
+  EXPECT_EQ(few.backward->status.at(0), ode::Status::StepLimit);
+  rule.max_steps = -1;
+  EXPECT_THROW(odeint(f, y0, {0, 1}, {.gradient = rule}), c10::Error);
 }
 
 // With outputs that end steps, a backward solve costs what a forward solve does, and the quadrature.

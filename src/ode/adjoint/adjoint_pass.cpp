@@ -45,7 +45,8 @@ Quadrature quadrature_for(int order) {
   return {{0.5 - far, 0.5 - near, 0.5 + near, 0.5 + far}, {less, more, more, less}};
 }
 
-at::Tensor flat(const at::Tensor& t) { return t.reshape({t.size(0), -1}); }
+// Of an empty batch, too.
+at::Tensor flat(const at::Tensor& t) { return t.dim() == 1 ? t.unsqueeze(1) : t.flatten(1); }
 at::Tensor real_part(const at::Tensor& t) { return t.is_complex() ? at::real(t) : t; }
 at::Tensor real_product(const at::Tensor& x, const at::Tensor& y) {
   return real_part((flat(x).conj() * flat(y)).sum(1)).to(at::kDouble);
@@ -122,7 +123,8 @@ class Pass : public std::enable_shared_from_this<Pass> {
     const bool graph = at::GradMode::is_enabled();
     for (std::int64_t k = 1; k < columns(); ++k) {
       const at::Tensor g = gradient(k);
-      if (!graph && at::count_nonzero(g).item<std::int64_t>() == 0) continue;
+      // Where y is put back, an output counts without a gradient, too.
+      if (!graph && !p_.reconstructs && at::count_nonzero(g).item<std::int64_t>() == 0) continue;
       const auto as_rows = [&](const at::Tensor& mask) { return mask.dim() == 0 ? mask : mask.unsqueeze(1); };
       const at::Tensor at_last = time(k) == time(last);
       const at::Tensor at_first = at::logical_and(time(k) == time(0), at_last.logical_not());

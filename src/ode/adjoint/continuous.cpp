@@ -13,6 +13,7 @@
 #include "autograd/layer_node.h"
 #include "core/report_lock.h"
 #include "ode/adjoint/adjoint_pass.h"
+#include "ode/control/step_control.h"
 
 namespace stillpoint::ode {
 namespace {
@@ -125,14 +126,17 @@ OdeintOptions backward_options(const Choice& choice, const Frozen& frozen, const
   TORCH_CHECK(options.method.tableau() != nullptr, "gradient: ode::", name,
               " expects a method with a tableau for the backward solve, got ", options.method.name(),
               "; give it one of its own, such as ode::Tsit5");
-  options.control = given.control;
+  options.control = choice.control.value_or(given.control);
   options.tolerance = choice.tolerance.value_or(given.tolerance);
   options.steps = frozen.joint ? Steps::Joint : Steps::PerSample;
-  options.max_steps = given.max_steps;
+  options.max_steps = choice.max_steps.value_or(given.max_steps);
   options.on_failure = choice.on_failure;
   TORCH_CHECK(options.method.embedded_order() > 0 || std::holds_alternative<ConstantStep>(options.control),
               "gradient: the method of ode::", name, " expects an estimate of the error, which ",
-              options.method.name(), " does not have, or a solve with ConstantStep");
+              options.method.name(), " does not have, or ConstantStep as its control");
+  stillpoint::detail::check_control(options.control);
+  TORCH_CHECK(options.max_steps >= 0, "max_steps: ode::", name, " expects a number ≥ 0, got ",
+              options.max_steps);
   return options;
 }
 

@@ -47,9 +47,12 @@ namespace stillpoint::ode {
 struct Interpolating {
   static constexpr bool saves_steps = true;
 
-  std::optional<Method> method = {};        ///< of the backward solve, a tableau; empty: that of the solve
-  std::optional<Tolerance> tolerance = {};  ///< of a step there; empty: that of the solve
-  OnFailure on_failure = OnFailure::Warn;   ///< if the backward solve does not finish
+  // Of the backward solve; empty: those of the solve.
+  std::optional<Method> method = {};           ///< a tableau
+  std::optional<Control> control = {};         ///< of its steps
+  std::optional<Tolerance> tolerance = {};     ///< of a step
+  std::optional<std::int64_t> max_steps = {};  ///< ≥ 0
+  OnFailure on_failure = OnFailure::Warn;      ///< if the backward solve does not finish
 
   std::int64_t states() const { return 0; }
   at::Tensor differentiate(const Frozen& frozen) const;
@@ -64,10 +67,13 @@ struct Interpolating {
 /// units of the tolerance, and beyond `most_missed` there is a warning. Then take `Interpolating`, or ask for
 /// more outputs.
 struct Backsolve {
-  std::optional<Method> method = {};        ///< of the backward solve, a tableau; empty: that of the solve
-  std::optional<Tolerance> tolerance = {};  ///< of a step there; empty: that of the solve
-  OnFailure on_failure = OnFailure::Warn;   ///< if the backward solve does not finish, or misses y
-  double most_missed = 1000.0;              ///< > 0, in units of the tolerance
+  // Of the backward solve; empty: those of the solve.
+  std::optional<Method> method = {};           ///< a tableau
+  std::optional<Control> control = {};         ///< of its steps
+  std::optional<Tolerance> tolerance = {};     ///< of a step
+  std::optional<std::int64_t> max_steps = {};  ///< ≥ 0
+  OnFailure on_failure = OnFailure::Warn;      ///< if the backward solve does not finish, or misses y
+  double most_missed = 100.0;                  ///< > 0, in units of the tolerance
 
   std::int64_t states() const { return 0; }
   at::Tensor differentiate(const Frozen& frozen) const;
