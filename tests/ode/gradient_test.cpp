@@ -259,6 +259,42 @@ TEST(OdeintGradient, IsExactForTheDiscreteMap) {
   }
 }
 
+// With s states, the fewest steps that have to be taken again for n of them are r n - C(s + r, s + 1), with
+// the smallest r for which C(s + r, s) >= n. (Griewank, Walther 2000.)
+TEST(Discrete, TakesTheFewestStepsAgain) {
+  const auto choose = [](std::int64_t n, std::int64_t k) {
+    double ways = 1;
+    for (std::int64_t i = 1; i <= k; ++i) ways *= static_cast<double>(n - k + i) / static_cast<double>(i);
+    return static_cast<std::int64_t>(std::llround(ways));
+  };
+  const auto fewest = [&](std::int64_t n, std::int64_t s) {
+    std::int64_t r = 1;
+    while (choose(s + r, s) < n) ++r;
+    return r * n - choose(s + r, s + 1);
+  };
+  std::int64_t taken_again = 0;
+  const auto f = [&](const Tensor& y) {
+    if (!y.requires_grad()) ++taken_again;
+    return torch::sin(y);
+  };
+  const Tensor y0 = torch::ones({1, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  constexpr std::int64_t kSteps = 512;
+  for (const std::int64_t checkpoints : {2, 16, 64}) {
+    const OdeintOptions options{.method = ode::Euler{},
+                                .control = ode::ConstantStep{1.0 / kSteps},
+                                .gradient = ode::Discrete{.checkpoints = checkpoints}};
+    const Tensor y = odeint(f, y0, {0, 1}, options).value;
+    taken_again = 0;
+    y.select(1, 1).sum().backward();
+    const std::int64_t segment = kSteps / checkpoints;
+    const auto halvings = static_cast<std::int64_t>(std::ceil(std::log2(segment)));
+    std::int64_t expected = 0;
+    for (std::int64_t free = 0; free < checkpoints; ++free)
+      expected += fewest(segment, 1 + std::max(free, halvings));
+    EXPECT_EQ(taken_again, expected) << checkpoints;
+  }
+}
+
 // With checkpoints steps are reached again from an earlier one, and the gradient is the same.
 TEST(OdeintGradient, IsTheSameWithCheckpoints) {
   const Tensor a = leaf(.7);

@@ -17,16 +17,16 @@ namespace stillpoint::detail {
 /// recorded again from where it started. Rules differ in where they have that from.
 class SavedSolve : public Saved {
  public:
-  /// `frozen.values` with the derivatives of the solve.
-  template <class Rule>
-  static at::Tensor attach(const ode::Frozen& frozen) {
+  /// `frozen.values` with the derivatives of the solve. What else the rule is made of follows.
+  template <class Rule, class... Choice>
+  static at::Tensor attach(const ode::Frozen& frozen, const Choice&... choice) {
     const Tape probe(without_transform(frozen.probe), frozen.y0);
     torch::autograd::edge_list edges = edges_of(frozen, probe);
     if (edges.empty()) return frozen.values;
     at::Tensor out = frozen.values.detach();
     torch::autograd::edge_list next = edges;
     detail::attach(out, "StillpointOdeint", std::move(next),
-                   std::make_shared<Rule>(frozen, probe, std::move(edges)));
+                   std::make_shared<Rule>(frozen, probe, std::move(edges), choice...));
     return out;
   }
 

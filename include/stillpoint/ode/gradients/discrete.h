@@ -17,11 +17,13 @@ namespace stillpoint::ode {
 ///
 /// **Cost.** Forward: one recorded evaluation more. The state at the start of each step is kept, or with
 /// `checkpoints` no more than so many, whatever the number of steps; the ends of all steps stay on the host,
-/// about a hundred bytes each. Backward: each step is taken again, recorded, and pulled back. Steps between
-/// checkpoints are reached again by halving: of n of them, log₂ n states are kept at a time, for n/2 log₂ n
-/// steps more without a record. Derivatives of higher order keep a state a step, and take the steps once more
-/// each. (Griewank 1992, "Achieving logarithmic growth of temporal and spatial complexity in reverse
-/// automatic differentiation".)
+/// about a hundred bytes each. Backward: each step is taken again, recorded, and pulled back. Between
+/// checkpoints, steps are taken again without a record, the fewest for the checkpoints that have become free
+/// by then, or for log₂ n states where these are fewer, n being the steps from one to the next: at most r
+/// times each, with C(s + r, s) ≥ n for s states. Derivatives of higher order keep a state a step, and take
+/// the steps once more each. (Griewank, Walther 2000, "Algorithm 799: revolve".)
+///
+/// To keep what all steps record, and take none again, choose `Unrolled`.
 ///
 /// **Errors** in the backward pass: a c10::Error if a step, taken again, has another value than it had, if f
 /// captured a leaf that has been edited since, or if it reads a tensor requiring a gradient that it did not
