@@ -71,6 +71,7 @@ bool Stats::finished() const { return std::ranges::all_of(status, ended_well); }
 std::int64_t Stats::count(Status which) const { return std::count(status.begin(), status.end(), which); }
 
 std::string Stats::brief() const {
+  if (status.empty()) return (method.empty() ? "" : method + ": ") + "no equation was solved";
   std::ostringstream out;
   out << method << ": " << count(Status::Finished) << " of " << status.size() << " samples finished, ";
   if (const std::int64_t events = count(Status::Event)) out << events << " came to an event, ";

@@ -116,14 +116,33 @@ TEST(Stepping, SaysWhereTheWayBackIsLost) {
   const auto decay = [](const Tensor& y) { return -40 * y; };
   const OdeintOptions options{
       .method = ode::ReversibleHeun{}, .control = ode::ConstantStep{.002}, .gradient = ode::Reversible{}};
-  const Tensor y = odeint(decay, y0, {0, 1}, options).value;
+  const auto [y, stats] = odeint(decay, y0, {0, 1}, options);
   EXPECT_THROW(y.sum().backward(), c10::Error);
+  ASSERT_EQ(stats.backward->reconstruction.size(), 1U);
+  EXPECT_GT(stats.backward->reconstruction[0], 1.0) << stats.backward->full();
   OdeintOptions other = options;
   other.method = ode::Tsit5{};
   EXPECT_THROW(odeint(decay, y0, {0, 1}, other), c10::Error) << "it cannot go back";
   OdeintOptions jumps = options;
   jumps.jumps = {.times = torch::tensor({.5}, torch::kDouble)};
   EXPECT_THROW(odeint(decay, y0, {0, 1}, jumps), c10::Error) << "it cannot go back over a jump";
+}
+
+TEST(Stepping, ReportsWhichSampleLostItsWayBack) {
+  const Tensor rate = torch::tensor({{.1}, {40.0}, {.2}}, torch::kDouble);
+  const Tensor y0 = torch::ones({3, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+  const auto [y, stats] = odeint([rate](const Tensor& s) { return -rate * s; }, y0, {0, 1},
+                                 {.method = ode::ReversibleHeun{},
+                                  .control = ode::ConstantStep{.002},
+                                  .gradient = ode::Reversible{.on_failure = OnFailure::Ignore}});
+  EXPECT_TRUE(stats.backward->reconstruction.empty());
+  y.select(1, 1).sum().backward();
+  const auto& missed = stats.backward->reconstruction;
+  ASSERT_EQ(missed.size(), 3U);
+  EXPECT_LT(missed[0], 1e-3);
+  EXPECT_GT(missed[1], 1.0);
+  EXPECT_LT(missed[2], 1e-3);
+  EXPECT_NEAR(y0.grad()[2].item<double>(), std::exp(-.2), 1e-6);
 }
 
 TEST(Stepping, NeedsWhatItSays) {

@@ -40,11 +40,12 @@ struct Stats {
   /// The same counted per sample: less than evaluations · B if finished samples were left out.
   std::int64_t sample_evaluations = 0;
 
-  /// The latest backward pass through this solution, if its rule solves an equation for it; its fields are
-  /// empty until there was one. Null for other rules. Read it only while no other thread runs one.
+  /// The latest backward pass through this solution, if its rule solves an equation for it or goes back to
+  /// where the solve came from; its fields are empty until there was one. Null for other rules. Read it only
+  /// while no other thread runs one.
   std::shared_ptr<Stats> backward = {};
-  /// In the report of a backward pass of `Backsolve`: by how much y, taken back, missed what it had been, in
-  /// units of the tolerance, at the output where that was most.
+  /// In the report of a backward pass of `Backsolve` or `Reversible`: by how much y, taken back, missed what
+  /// it had been, in units of the tolerance, at the output where that was most.
   std::vector<double> reconstruction = {};
 
   bool finished() const;  ///< whether all samples did, or came to a terminal event

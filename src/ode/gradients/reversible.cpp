@@ -5,37 +5,42 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
+#include "core/report_lock.h"
 #include "core/rows/rows.h"
 #include "ode/gradients/saved_solve.h"
+#include "stillpoint/ode/solution.h"
 
 namespace stillpoint::ode {
 namespace {
 
-// Of each sample, beside its largest number at both ends. NaN, where a sample has left the numbers, is no
-// difference here: its gradient is NaN too.
-void expect_back_at(const at::Tensor& y0, const at::Tensor& found, const at::Tensor& end) {
+// By how much each sample misses y0, in units of what is allowed: the square root of what the dtype resolves,
+// of its largest number at both ends. NaN, where a sample has left the numbers, is no miss: its gradient is
+// NaN too.
+std::vector<double> missed(const at::Tensor& y0, const at::Tensor& found, const at::Tensor& end) {
   const auto largest = [](const at::Tensor& t) {
     return stillpoint::detail::row_norms(t, stillpoint::Norm::Maximum);
   };
-  const std::vector<double> error = largest((found - y0).contiguous());
+  std::vector<double> by = largest((found - y0).contiguous());
   const std::vector<double> at_start = largest(y0);
   const std::vector<double> at_end = largest(end);
   const bool is_double = c10::toRealValueType(y0.scalar_type()) == at::kDouble;
   const double allowed = is_double ? 1.5e-8 : 3.5e-4;
-  for (std::size_t b = 0; b < error.size(); ++b) {
-    TORCH_CHECK(!(error[b] > allowed * std::max(at_start[b], at_end[b])),
-                "gradient: ode::Reversible took the steps of sample ", b, " back to a y0 that is wrong by ",
-                error[b],
-                ": the equation multiplies rounding errors too much; take ode::Discrete, whose checkpoints "
-                "bound its memory, too");
+  for (std::size_t b = 0; b < by.size(); ++b) {
+    by[b] = by[b] > 0.0 ? by[b] / (allowed * std::max(at_start[b], at_end[b])) : 0.0;
   }
+  return by;
 }
 
 class TakenBack : public stillpoint::detail::SavedSolve {
  public:
-  using SavedSolve::SavedSolve;
+  TakenBack(const Frozen& frozen, const Tape& probe, torch::autograd::edge_list edges,
+            const std::shared_ptr<Stats>& report, OnFailure on_failure)
+      : SavedSolve(frozen, probe, std::move(edges)), report_(report), on_failure_(on_failure) {}
 
  private:
   void reverse(const at::Tensor& y0, Backward& pass) const override {
@@ -44,8 +49,27 @@ class TakenBack : public stillpoint::detail::SavedSolve {
       y = frozen().back(number, y);
       pull_back(number, number == 0 ? y0 : y, pass);
     }
-    expect_back_at(frozen().state(y0), frozen().state(y), frozen().state(frozen().end));
+    report(missed(frozen().state(y0), frozen().state(y), frozen().state(frozen().end)));
   }
+
+  void report(const std::vector<double>& by) const {
+    {
+      const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
+      report_->reconstruction = by;
+    }
+    const auto worst = std::max_element(by.begin(), by.end());
+    if (on_failure_ == OnFailure::Ignore || worst == by.end() || *worst <= 1.0) return;
+    const auto message = c10::str(
+        "gradient: ode::Reversible took the steps of sample ", worst - by.begin(),
+        " back to a y0 that is wrong by ", *worst,
+        " times what is allowed: the equation multiplies rounding errors too much; take ode::Discrete, whose "
+        "checkpoints bound its memory, too");
+    TORCH_CHECK(on_failure_ != OnFailure::Throw, message);
+    TORCH_WARN(message);
+  }
+
+  std::shared_ptr<Stats> report_;
+  OnFailure on_failure_;
 };
 
 }  // namespace
@@ -54,7 +78,11 @@ at::Tensor Reversible::differentiate(const Frozen& frozen) const {
   TORCH_CHECK(frozen.back,
               "gradient: ode::Reversible expects steps that can be taken back: a method such as "
               "ode::ReversibleHeun, no events and no jumps; take ode::Discrete here");
-  return stillpoint::detail::SavedSolve::attach<TakenBack>(frozen);
+  const auto report = std::make_shared<Stats>();
+  report->method = "ode::Reversible";
+  at::Tensor values = stillpoint::detail::SavedSolve::attach<TakenBack>(frozen, report, on_failure);
+  if (values.requires_grad()) frozen.stats->backward = report;
+  return values;
 }
 
 }  // namespace stillpoint::ode

@@ -36,6 +36,8 @@ SavedSolve::SavedSolve(const ode::Frozen& frozen, const Tape& probe, edge_list e
     : frozen_(frozen), evaluation_(probe), edges_(std::move(edges)), y0_(frozen.y0, /*is_output=*/false) {
   frozen_.y0.reset();
   frozen_.values.reset();
+  frozen_.options = nullptr;
+  frozen_.stats = nullptr;
 }
 
 variable_list SavedSolve::differentiate(const std::shared_ptr<torch::autograd::Node>& /*node*/,
