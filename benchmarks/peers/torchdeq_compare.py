@@ -6,13 +6,9 @@ Needs torch, numpy (which torchdeq imports) and a checkout of torchdeq. Takes a 
 docs/benchmarks.md, "Beside torchdeq", says what is measured and what is equal and unequal between the sides.
 """
 
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 # Both sides on one thread; before torch is imported, and inherited by the other side.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -20,6 +16,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 sys.dont_write_bytecode = True  # leaves the checkout of torchdeq as it is
 
 import torch  # noqa: E402
+
+from turns import Program, median_ratios, progress, seconds, table  # noqa: E402
 
 SIZES = [(100, 100), (512, 100), (100, 1), (512, 1), (16, 1)]  # width, batch
 SECOND_ORDER_SIZES = [(100, 1), (16, 1)]
@@ -31,13 +29,6 @@ RUNS = [("Picard", 0), ("Anderson", 5), ("Broyden", 20), ("Broyden", MAX_ITERATI
 REGULARIZATIONS = [1e-4, 1e-6, 1e-8, 1e-10, 1e-12]  # of torchdeq's Anderson; the first one is its default
 FAILED = 3 * TOLERANCE  # a larger residual; torchdeq's Broyden may stop below this if it makes no progress
 UNROLLED_STEPS = 300
-ROUNDS = 7
-ROUNDS_IF_SLOW = 3  # where one call takes more than a second
-SECONDS_PER_TURN = 0.05
-
-
-def progress(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Cell:
@@ -96,7 +87,7 @@ class Stillpoint:
     """The program of cells.cpp, which describes the requests."""
 
     def __init__(self, program, directory):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.program = Program(program)
         self.data, self.result = os.path.join(directory, "data"), os.path.join(directory, "result")
         self.cell = None
 
@@ -110,12 +101,7 @@ class Stillpoint:
             width=cell.width, batch=cell.batch, solver=solver, memory=memory, tolerance=TOLERANCE,
             max_iterations=MAX_ITERATIONS, backward="Neumann", backward_relative=TOLERANCE,
             backward_absolute=0.0, repeats=repeats, measure=measure, data=self.data, result=self.result)
-        self.process.stdin.write(json.dumps({**request, **more}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline() or '{"error": "no answer"}')
-        if "error" in answer:
-            sys.exit(f"stillpoint_peer_cells: {answer['error']}")
-        return answer
+        return self.program.ask({**request, **more})
 
     def numbers(self):
         """The solution and the derivative that the last request left."""
@@ -213,35 +199,6 @@ def unrolled_reference(cell, measure):
     return second_order(f, z, measure)
 
 
-def seconds(work, repeats):
-    if repeats > 1:
-        work()  # as the other side does: the caches hold what is now another process's
-    start = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    return (time.perf_counter() - start) / repeats
-
-
-def median_ratios(ours, theirs):
-    """Of the time of each work of `ours` to that of `theirs`, over rounds in which they take turns. Each work
-    takes a number of repeats and returns the seconds of one."""
-    works = [*ours, theirs]
-    once = [work(1) for work in works]
-    progress("  ms: " + " ".join(f"{1000 * one:.2f}" for one in once))
-    repeats = [max(1, round(SECONDS_PER_TURN / one)) for one in once]
-    ratios = [[] for _ in ours]
-    for turn in range(ROUNDS if max(once) < 1 else ROUNDS_IF_SLOW):
-        order = list(range(len(works)))
-        if turn % 2:
-            order.reverse()
-        times = {i: works[i](repeats[i]) for i in order}
-        for i, ratio in enumerate(ratios):
-            ratio.append(times[i] / times[len(ours)])
-    for ratio in ratios:
-        progress("  ratios: " + " ".join(f"{one:.2f}" for one in sorted(ratio)))
-    return [statistics.median(ratio) for ratio in ratios]
-
-
 def compare(torchdeq, stillpoint, cell, exact, solver, memory):
     name = f"{solver}, memory {memory}" if memory else solver
     progress(f"{cell.size()} {name}")
@@ -330,12 +287,6 @@ def compare_second_order(torchdeq, stillpoint, cell, measure):
             "yes" if peers[0] is None or off < peers[0] else "no"]
 
 
-def table(title, columns, rows):
-    print(f"\n{title}\n\n| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |", flush=True)
-
-
 def import_torchdeq(path):
     if not os.path.isdir(os.path.join(path, "torchdeq")):
         sys.exit(f"{path}: expected a checkout of torchdeq, with a folder torchdeq in it")
@@ -366,8 +317,7 @@ def main():
         second = [compare_second_order(torchdeq, stillpoint, Cell(*size), measure)
                   for size in SECOND_ORDER_SIZES for measure in ("penalty", "hessian")]
         libtorch = stillpoint.ask(cells[-1], "Picard", 0, "forward")["libtorch"]
-        stillpoint.process.stdin.close()
-        stillpoint.process.wait()
+        stillpoint.program.close()
     print(f"PyTorch {torch.__version__}, LibTorch {libtorch}; pairs of numbers are Stillpoint's, torchdeq's.")
     table("Time: Stillpoint ÷ torchdeq",
           ["width x batch", "solver", "evaluations", "residual", "forward", "forward and backward",
