@@ -31,6 +31,7 @@ bool Monitor::update(at::Tensor z, const at::Tensor& fz) {
 
 bool Monitor::update(at::Tensor z, const RowNorms& norms) {
   ++steps_;
+  if (!z.is_contiguous()) z = z.contiguous();
   const bool window_ends = stall_.ends_window(steps_);
   test_.follow(z, norms, running_, window_ends || steps_ == max_iterations_);
   const at::Tensor shown = observer_ ? z : at::Tensor();

@@ -58,6 +58,20 @@ TEST(Monitor, KeepsTheBestIterateOfEachSample) {
   EXPECT_EQ(stats.iterations, (std::vector<std::int64_t>{3, 3}));
 }
 
+// Columns of a wider tensor, whose rows do not follow each other in memory.
+TEST(Monitor, TakesIteratesThatAreViews) {
+  const Tensor wide = torch::arange(30, options()).view({3, 10});
+  const Tensor fz = torch::ones({3, 2}, options());
+  Monitor view(absolute(1e-9), 10, 3);
+  Monitor copy(absolute(1e-9), 10, 3);
+  EXPECT_TRUE(view.update(wide.narrow(1, 4, 2), fz));
+  EXPECT_TRUE(copy.update(wide.narrow(1, 4, 2).clone(), fz));
+  EXPECT_TRUE(identical(view.best(), copy.best()));
+  EXPECT_EQ(stats_of(view).residual, stats_of(copy).residual);
+  EXPECT_TRUE(view.update(wide.narrow(1, 4, 2), residuals({0.1, 0.1, 0.1})));
+  EXPECT_TRUE(identical(view.best(), wide.narrow(1, 4, 2)));
+}
+
 TEST(Monitor, ToleranceIsRelativeToTheScale) {
   Monitor monitor(ResolvedTolerance{.relative = 0.1, .absolute = 0.01}, 5, 2);
   EXPECT_TRUE(monitor.update(iterate(2, 0), {{0.5, 0.5}, {5.0, 4.8}}));

@@ -93,6 +93,7 @@ std::vector<GradientCandidate> gradient_candidates() {
           {"CheckpointedOne", Picard{}, CheckpointedGradient{.every = 1}, Exact::OfTheSteps},
           {"CheckpointedSeven", Picard{}, CheckpointedGradient{.every = 7}, Exact::OfTheSteps},
           {"CheckpointedAll", Picard{}, CheckpointedGradient{.every = 1000}, Exact::OfTheSteps},
+          {"CheckpointedReversible", Reversible{}, CheckpointedGradient{.every = 4}, Exact::OfTheSteps},
           {"Reversible", Reversible{}, ReversibleGradient{.checkpoint_every = 3}, Exact::OfTheSteps},
           {"ReversibleGentle", Reversible{.mixing = 0.6}, ReversibleGradient{.checkpoint_every = 8},
            Exact::OfTheSteps},

@@ -263,6 +263,10 @@ void residual_norms(const at::Tensor& z, const at::Tensor& fz, Norm norm, RowNor
     detail::aten_residual_norms(z, fz, norm, norms);
     return;
   }
+  if (!z.is_contiguous() || !fz.is_contiguous()) {
+    residual_norms(z.contiguous(), fz.contiguous(), norm, norms);
+    return;
+  }
   const std::int64_t batch = z.sizes()[0];
   norms.residual.resize(batch);
   norms.scale.resize(batch);
