@@ -41,6 +41,34 @@ TEST(Automatic, IsCgByStructure) {
   EXPECT_TRUE(close(value, system.solution, 1e-8));
 }
 
+// Of a definite matrix of either sign, and of one with eigenvalues of both.
+TEST(Automatic, BeginsWithCgIfSymmetric) {
+  for (const double shift : {0.0, -20.0, -3.0}) {
+    const System plain = definite(torch::kDouble);
+    const Tensor matrix = plain.matrix + shift * torch::eye(10, options());
+    System system = dense_system("symmetric", matrix, plain.b, torch::kDouble);
+    system.a.structure = Structure::Symmetric;
+    for (const AutomaticLinearSolver& solver : {AutomaticLinearSolver{}, AutomaticLinearSolver{.patience = 3},
+                                                AutomaticLinearSolver{.dense_width = 0}}) {
+      const auto [value, stats] = solve(system, solver);
+      EXPECT_TRUE(stats.converged()) << stats.full();
+      EXPECT_EQ(stats.method.substr(0, 2), "Cg");
+      if (shift != -3.0 && solver.patience > 3) {
+        EXPECT_EQ(stats.method, "Cg");
+      }
+      EXPECT_TRUE(close(value, system.solution, 1e-7)) << shift;
+    }
+  }
+}
+
+TEST(Automatic, NoticesThatAnOperatorIsNotSymmetric) {
+  System system = grcar(torch::kDouble);
+  system.a.structure = Structure::Symmetric;
+  const auto [value, stats] = solve(system);
+  EXPECT_TRUE(stats.converged()) << stats.full();
+  EXPECT_TRUE(close(value, system.solution, 1e-8));
+}
+
 TEST(Automatic, FactorizesNarrowSamples) {
   for (const System& system : {contraction(0.99, false, torch::kDouble), grcar(torch::kDouble)}) {
     const auto [value, stats] = solve(system);

@@ -45,6 +45,15 @@ class Forecast {
   std::vector<double> distances_;
 };
 
+Solution<at::Tensor> neumann_while_promising(const LinearOperator& a, const at::Tensor& b,
+                                             const at::Tensor& x0, const ResolvedTolerance& tolerance,
+                                             std::int64_t patience) {
+  Forecast forecast(tolerance, patience);
+  return detail::neumann_iteration(
+      a, b, x0, tolerance, patience,
+      [&](const Monitor& monitor, const RowNorms& norms) { return forecast.promising(monitor, norms); });
+}
+
 // Whether vectors that are zero in some samples lead to ones that are not. Both ways between even and odd
 // ones, which finds whatever connects neighbors in some order, too.
 bool mixes_samples(const LinearOperator& a, const at::Tensor& like, Stats& stats) {
@@ -86,10 +95,9 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   if (a.structure == Structure::PositiveDefinite) return Cg{}.solve(a, b, x0, tolerance);
 
-  Forecast forecast(tolerance, patience);
-  Solution<at::Tensor> cheap = detail::neumann_iteration(
-      a, b, x0, tolerance, patience,
-      [&](const Monitor& monitor, const RowNorms& norms) { return forecast.promising(monitor, norms); });
+  const Solution<at::Tensor> cheap = a.structure == Structure::Symmetric
+                                         ? Cg{.max_iterations = patience}.solve(a, b, x0, tolerance)
+                                         : neumann_while_promising(a, b, x0, tolerance, patience);
   if (cheap.stats.converged()) return cheap;
 
   const LinearSolver strong =
