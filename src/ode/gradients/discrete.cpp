@@ -33,17 +33,15 @@ std::size_t first_part(std::size_t n, std::size_t s) {
 
 class Checkpointed : public stillpoint::detail::SavedSolve {
  public:
-  Checkpointed(const Frozen& frozen, const Tape& probe, torch::autograd::edge_list edges, std::int64_t states)
-      : SavedSolve(frozen, probe, std::move(edges)), states_(static_cast<std::size_t>(states)) {}
+  using SavedSolve::SavedSolve;
 
  private:
   void reverse(const at::Tensor& /*y0*/, Backward& pass) const override {
     std::size_t end = frozen().steps;
     for (std::size_t kept = frozen().states.size(); kept-- > 0;) {
       const std::size_t begin = kept * frozen().every;
-      // No fewer states than halving the steps would keep.
       const auto halvings = static_cast<std::size_t>(std::bit_width(end - begin - 1));
-      reverse(begin, end, frozen().states[kept], std::max(states_ - kept, 1 + halvings), pass);
+      reverse(begin, end, frozen().states[kept], 1 + halvings, pass);
       end = begin;
     }
   }
@@ -59,8 +57,6 @@ class Checkpointed : public stillpoint::detail::SavedSolve {
     }
     pull_back(begin, y, pass);
   }
-
-  std::size_t states_;
 };
 
 }  // namespace
@@ -72,7 +68,7 @@ std::int64_t Discrete::states() const {
 }
 
 at::Tensor Discrete::differentiate(const Frozen& frozen) const {
-  return stillpoint::detail::SavedSolve::attach<Checkpointed>(frozen, states());
+  return stillpoint::detail::SavedSolve::attach<Checkpointed>(frozen);
 }
 
 }  // namespace stillpoint::ode

@@ -18,10 +18,9 @@ namespace stillpoint::ode {
 /// **Cost.** Forward: one recorded evaluation more. The state at the start of each step is kept, or with
 /// `checkpoints` no more than so many, whatever the number of steps; the ends of all steps stay on the host,
 /// about a hundred bytes each. Backward: each step is taken again, recorded, and pulled back. Between
-/// checkpoints, steps are taken again without a record, the fewest for the checkpoints that have become free
-/// by then, or for log₂ n states where these are fewer, n being the steps from one to the next: at most r
-/// times each, with C(s + r, s) ≥ n for s states. Derivatives of higher order keep a state a step, and take
-/// the steps once more each. (Griewank, Walther 2000, "Algorithm 799: revolve".)
+/// checkpoints, n steps are taken again without a record from log₂ n states beside them, as few times as
+/// that allows: at most r times each, where C(1 + log₂ n + r, r) ≥ n. Derivatives of higher order keep a
+/// state a step, and take the steps once more each. (Griewank, Walther 2000, "Algorithm 799: revolve".)
 ///
 /// To keep what all steps record, and take none again, choose `Unrolled`.
 ///
