@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "stillpoint/core/mask.h"
+#include "stillpoint/optim/row_number.h"
+
+namespace stillpoint::optim {
+
+/// A fit that is constant on blocks.
+struct BlockFit {
+  at::Tensor value;  ///< `[B, n]`
+  /// Rows whose derivative is that of one side: two neighbors are held together, or an entry at zero, by a
+  /// force that is just enough, to rounding; or they are apart by no more than rounding. Their derivatives
+  /// are finite.
+  Mask weak;
+};
+
+/// The x that minimizes ½ Σ (x − y)² + lambda Σ |xᵢ₊₁ − xᵢ| for each row of `y`, `[B, n]`: total variation
+/// denoising in one dimension.
+///
+/// x is constant on blocks, and there the mean of y plus −1, 0 or 1 times 2 lambda / size (half of it at an
+/// end): so it is differentiable to any order in y and lambda, while blocks stay what they are. A row becomes
+/// NaN if it has NaN or ±∞, or lambda < 0, as do its gradients.
+///
+/// Errors: a c10::Error if y is not `[B, n]` in float or double with n ≥ 1, or lambda does not fit. Cost:
+/// O(n) a row; blocks are found on the host, exactly. (Johnson 2013, dynamic programming.)
+BlockFit total_variation(const at::Tensor& y, const RowNumber& lambda);
+
+/// The same with the penalty sparsity · Σ |xᵢ| beside that of total variation: the fused lasso's signal
+/// approximator. It is the fit above, with each number moved by sparsity toward zero. (Friedman, Hastie,
+/// Höfling, Tibshirani 2007.)
+BlockFit fused_lasso(const at::Tensor& y, const RowNumber& lambda, const RowNumber& sparsity);
+
+}  // namespace stillpoint::optim
