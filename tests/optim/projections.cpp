@@ -13,6 +13,7 @@ Tensor row_sum(const Tensor& t) { return t.flatten(1).sum(1); }
 Tensor column(const Tensor& t) { return t.reshape({-1, 1}); }
 
 Projection simplex() {
+  torch::manual_seed(11);
   return {"Simplex",
           [](const Tensors& in) { return optim::project_simplex(in[0], in[1]); },
           {per_sample(normal({4, 6})), per_sample(vector({1.0, .7, 2.3, 4.0}))},
@@ -23,6 +24,7 @@ Projection simplex() {
 }
 
 Projection capped_simplex() {
+  torch::manual_seed(12);
   return {"CappedSimplex",
           [](const Tensors& in) { return optim::project_capped_simplex(in[0], in[1]); },
           {per_sample(normal({4, 6})), per_sample(vector({2.2, 1.7, 3.4, 4.9}))},
@@ -39,6 +41,7 @@ Projection capped_simplex() {
 }
 
 Projection box() {
+  torch::manual_seed(13);
   return {"Box",
           [](const Tensors& in) { return optim::project_box(in[0], in[1], in[2]); },
           {per_sample(normal({4, 6})), shared(vector({-1.0, -.5, 0.0, .2, -.1, -3.0})),
@@ -51,6 +54,7 @@ Projection box() {
 
 // A ball by its norm, which has members inside and on its boundary.
 Projection ball(std::string name, Tensor (*project)(const Tensor&, const optim::RowNumber&), double power) {
+  torch::manual_seed(31);
   return {std::move(name),
           [project](const Tensors& in) { return project(in[0], in[1]); },
           {per_sample(normal({4, 5})), per_sample(vector({1.0, .6, 1.7, 30.0}))},
@@ -64,6 +68,7 @@ Projection ball(std::string name, Tensor (*project)(const Tensor&, const optim::
 }
 
 Projection half_space() {
+  torch::manual_seed(14);
   return {"HalfSpace",
           [](const Tensors& in) { return optim::project_half_space(in[0], in[1], in[2]); },
           {per_sample(normal({4, 5})), per_sample(normal({4, 5})), per_sample(vector({-1.0, 0.0, .3, 50.0}))},
@@ -75,6 +80,7 @@ Projection half_space() {
 }
 
 Projection affine_set(const std::string& name, const Input& matrix) {
+  torch::manual_seed(15);
   const auto product = [](const Tensor& A, const Tensor& x) {
     return torch::matmul(A, x.unsqueeze(-1)).squeeze(-1);
   };
@@ -91,6 +97,7 @@ Projection affine_set(const std::string& name, const Input& matrix) {
 }
 
 Projection second_order_cone() {
+  torch::manual_seed(16);
   return {"SecondOrderCone",
           [](const Tensors& in) { return optim::project_second_order_cone(in[0]); },
           {per_sample(torch::tensor(
@@ -106,6 +113,7 @@ Projection second_order_cone() {
 }
 
 Projection semidefinite_cone() {
+  torch::manual_seed(17);
   // Beside random ones a matrix with three eigenvalues 1, and one with pairs of 2 and of −1.
   const Tensor basis = std::get<0>(torch::linalg_qr(normal({4, 4})));
   const auto with = [&](const std::vector<double>& values) {
@@ -122,13 +130,33 @@ Projection semidefinite_cone() {
 }
 
 Projection soft_top_k() {
+  torch::manual_seed(18);
   return {"SoftTopK",
           [](const Tensors& in) { return optim::soft_top_k(in[0], in[1], in[2]); },
           {per_sample(normal({4, 6})), per_sample(vector({2.0, 1.7, 3.0, 4.9})),
            per_sample(vector({.5, 1.0, .3, 2.0}))}};
 }
 
+Projection birkhoff_polytope() {
+  torch::manual_seed(19);
+  return {"BirkhoffPolytope",
+          [](const Tensors& in) { return optim::project_birkhoff_polytope(in[0]).value; },
+          {per_sample(.4 * normal({4, 5, 5}) + .1)},
+          [](const Tensors&, const Tensor& z) {
+            // A permutation of a mean of cyclic shifts.
+            const Tensor weights = torch::softmax(z.select(1, 0), 1);
+            std::vector<Tensor> rows;
+            for (std::int64_t i = 0; i < z.size(1); ++i) rows.push_back(weights.roll(i, 1));
+            const Tensor order = z.select(1, 1).argsort(std::int64_t{1});
+            return torch::stack(rows, 1).gather(1, order.unsqueeze(2).expand_as(z));
+          },
+          [](const Tensors&, const Tensor& x) {
+            return row_sum((-x).clamp_min(0)) + (x.sum(1) - 1).abs().sum(1) + (x.sum(2) - 1).abs().sum(1);
+          }};
+}
+
 Projection isotonic_regression() {
+  torch::manual_seed(20);
   return {"IsotonicRegression",
           [](const Tensors& in) { return optim::isotonic_regression(in[0]); },
           {per_sample(normal({4, 7}))},
@@ -137,24 +165,28 @@ Projection isotonic_regression() {
 }
 
 Projection weighted_isotonic_regression() {
+  torch::manual_seed(21);
   return {"WeightedIsotonicRegression",
           [](const Tensors& in) { return optim::isotonic_regression(in[0], in[1]); },
           {per_sample(normal({4, 7})), per_sample(normal({4, 7}).abs() + .2)}};
 }
 
 Projection soft_sort() {
+  torch::manual_seed(22);
   return {"SoftSort",
           [](const Tensors& in) { return optim::soft_sort(in[0], in[1]); },
           {per_sample(normal({4, 6})), per_sample(vector({.3, 1.0, 2.0, 9.0}))}};
 }
 
 Projection soft_rank() {
+  torch::manual_seed(23);
   return {"SoftRank",
           [](const Tensors& in) { return optim::soft_rank(in[0], in[1]); },
           {per_sample(normal({4, 6})), per_sample(vector({.05, .3, 1.0, 4.0}))}};
 }
 
 Projection sinkhorn() {
+  torch::manual_seed(24);
   return {"Sinkhorn",
           [](const Tensors& in) {
             FixedPointOptions options{.max_iterations = 2000, .on_failure = OnFailure::Ignore};
@@ -169,12 +201,14 @@ Projection sinkhorn() {
 }
 
 Projection total_variation() {
+  torch::manual_seed(25);
   return {"TotalVariation",
           [](const Tensors& in) { return optim::total_variation(in[0], in[1]).value; },
           {per_sample(normal({4, 8})), per_sample(vector({.1, .5, 1.0, 50.0}))}};
 }
 
 Projection fused_lasso() {
+  torch::manual_seed(26);
   return {"FusedLasso",
           [](const Tensors& in) { return optim::fused_lasso(in[0], in[1], in[2]).value; },
           {per_sample(normal({4, 8})), per_sample(vector({.1, .3, .5, 1.0})),
@@ -197,7 +231,6 @@ std::vector<Tensor> Projection::rows(std::int64_t first, std::int64_t count) con
 }
 
 std::vector<Projection> projections() {
-  torch::manual_seed(11);
   return {simplex(),
           capped_simplex(),
           box(),
@@ -210,6 +243,7 @@ std::vector<Projection> projections() {
           second_order_cone(),
           semidefinite_cone(),
           soft_top_k(),
+          birkhoff_polytope(),
           isotonic_regression(),
           weighted_isotonic_regression(),
           soft_sort(),

@@ -34,9 +34,10 @@ at::Tensor number_column(const char* what, const optim::RowNumber& number, const
 }
 
 at::Tensor for_each_row(const char* what, const at::Tensor& t, at::IntArrayRef shape, const at::Tensor& y) {
-  std::vector<std::int64_t> full{y.size(0)};
-  full.insert(full.end(), shape.begin(), shape.end());
-  const bool fits = t.defined() && (t.sizes() == shape || t.sizes() == at::IntArrayRef(full));
+  std::vector<std::int64_t> sizes{y.size(0)};
+  sizes.insert(sizes.end(), shape.begin(), shape.end());
+  const at::IntArrayRef full(sizes);
+  const bool fits = t.defined() && (t.sizes() == shape || t.sizes() == full);
   TORCH_CHECK(t.defined(), what, ": expected shape ", shape, " or ", full, ", got an undefined tensor");
   TORCH_CHECK(fits && t.scalar_type() == y.scalar_type() && t.device() == y.device(), what,
               ": expected shape ", shape, " or ", full, ", ", y.scalar_type(), ", on ", y.device(), "; got ",

@@ -41,10 +41,13 @@ struct SoftTopK {
            (k - high.sum(1, /*keepdim=*/true)) * unit;
   }
 
-  // A sigmoid near 1 is 1 less a small number, so that its derivative keeps its digits.
+  // A sigmoid near 1 is 1 less a small number, so that its derivative keeps its digits. By its logarithm:
+  // at::sigmoid rounds an entry by its place in the batch.
   at::Tensor indicator(const at::Tensor& tau) const {
     const at::Tensor z = logits(tau);
-    return at::where(z.detach() > 0.0, 1.0 - at::sigmoid(-z), at::sigmoid(z));
+    const at::Tensor high = z.detach() > 0.0;
+    const at::Tensor lacking = at::exp(at::log_sigmoid(at::where(high, -z, z)));
+    return at::where(high, 1.0 - lacking, lacking);
   }
 
   // Newton's step for it, of which every second one halves the bracket instead, so that no tail delays it.
