@@ -79,15 +79,18 @@ Projection half_space() {
           [](const Tensors& in, const Tensor& x) { return (row_sum(in[1] * x) - in[2]).clamp_min(0); }};
 }
 
-Projection affine_set(const std::string& name, const Input& matrix) {
+Projection affine_set(bool shares_matrix) {
   torch::manual_seed(15);
   const auto product = [](const Tensor& A, const Tensor& x) {
     return torch::matmul(A, x.unsqueeze(-1)).squeeze(-1);
   };
+  // Near rows of the identity, so that its derivatives are of size 1.
+  const Tensor matrix = torch::eye(2, 5, options()) + .3 * normal({4, 2, 5});
   return {
-      name,
+      shares_matrix ? "AffineSetShared" : "AffineSet",
       [](const Tensors& in) { return optim::project_affine_set(in[0], in[1], in[2]); },
-      {per_sample(normal({4, 5})), matrix, per_sample(normal({4, 2}))},
+      {per_sample(normal({4, 5})), shares_matrix ? shared(matrix[0]) : per_sample(matrix),
+       per_sample(normal({4, 2}))},
       [product](const Tensors& in, const Tensor& z) {
         const Tensor gram = torch::matmul(in[1], in[1].transpose(-1, -2));
         const Tensor move = product(torch::linalg_inv(gram), in[2] - product(in[1], z));
@@ -238,8 +241,8 @@ std::vector<Projection> projections() {
           ball("L2Ball", &optim::project_l2_ball, 2),
           ball("LinfBall", &optim::project_linf_ball, std::numeric_limits<double>::infinity()),
           half_space(),
-          affine_set("AffineSet", per_sample(normal({4, 2, 5}))),
-          affine_set("AffineSetShared", shared(normal({2, 5}))),
+          affine_set(/*shares_matrix=*/false),
+          affine_set(/*shares_matrix=*/true),
           second_order_cone(),
           semidefinite_cone(),
           soft_top_k(),

@@ -16,10 +16,7 @@ struct Blocks {
   at::Tensor means(const at::Tensor& t, const at::Tensor& weights = {}) const;
 };
 
-/// Its numbers on the host, in double, one row after another.
-at::Tensor on_host(const at::Tensor& t);
-
-/// Its numbers on the host, in double, one row after another.
+/// The numbers of `t` on the host, in double, one row after another.
 at::Tensor on_host(const at::Tensor& t);
 
 /// The blocks of which the least-squares fit to each row of `y` is constant, with the fit nondecreasing. One
