@@ -1,6 +1,7 @@
 // Projections with known results, and what happens where a set is empty or a derivative has sides.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -73,6 +74,44 @@ TEST(ProjectCappedSimplex, HasAllOrNothingAtItsEnds) {
   EXPECT_TRUE(optim::project_capped_simplex(y, -.5).isnan().all().item<bool>());
 }
 
+// A point x of a set is nearest to y if no point z of the set has a larger (y − x)'z, and on these sets the
+// largest is known. Entries are tied, and rows are long.
+TEST(ProjectSimplexAndKin, AreOptimalForTiedAndLongRows) {
+  torch::manual_seed(21);
+  for (const auto dtype : {torch::kDouble, torch::kFloat}) {
+    const double rounding = dtype == torch::kDouble ? 1e-11 : 1e-2;
+    for (const std::int64_t n : {1, 2, 7, 40, 1000}) {
+      for (const double fineness : {1.0, 4.0, 1e6}) {
+        const Tensor y = (fineness * normal({30, n}, dtype)).round() / fineness;
+        const auto gap = [&](const Tensor& x, const Tensor& best) {
+          return (best - ((y - x) * x).sum(1)).abs().max().item<double>();
+        };
+        const Tensor on_simplex = optim::project_simplex(y, 3.0);
+        EXPECT_LE(gap(on_simplex, 3 * (y - on_simplex).amax(1)), rounding);
+        const Tensor in_ball = optim::project_l1_ball(y, .5);
+        EXPECT_LE(gap(in_ball, .5 * (y - in_ball).abs().amax(1)), rounding);
+        const std::int64_t k = (n + 1) / 2;
+        const Tensor capped = optim::project_capped_simplex(y, static_cast<double>(k));
+        EXPECT_LE(gap(capped, std::get<0>((y - capped).topk(k, 1)).sum(1)), rounding);
+        EXPECT_TRUE(close(capped.sum(1), torch::full({30}, static_cast<double>(k), options(dtype)), 1e-5));
+        EXPECT_GE(std::min(on_simplex.min().item<double>(), capped.min().item<double>()), 0.0);
+        EXPECT_LE(capped.max().item<double>(), 1.0);
+      }
+    }
+  }
+}
+
+TEST(RowNumber, SharedByAllRowsHasTheSumOfTheirGradients) {
+  const Tensor y = normal({5, 4});
+  const auto gradient = [&](Tensor radius) {
+    radius.requires_grad_();
+    const Tensor x = optim::project_simplex(y, radius);
+    return torch::autograd::grad({x.pow(3).sum()}, {radius})[0];
+  };
+  const Tensor of_rows = gradient(torch::full({5}, 1.3, options()));
+  EXPECT_TRUE(close(gradient(torch::full({}, 1.3, options())), of_rows.sum(), 1e-14));
+}
+
 TEST(SoftTopK, SumsToKAndTendsToTheIndicator) {
   const Tensor y = normal({5, 30});
   for (const double eps : {10.0, 1.0, .1, 1e-3}) {
@@ -94,6 +133,11 @@ TEST(SoftTopK, HasDerivativesWhereAllEntriesAreSaturated) {
     EXPECT_NEAR(gradient[0][0][0].item<double>() / (slope / 2), 1.0, 1e-13) << gap;
     EXPECT_NEAR(gradient[1].item<double>(), .5, 1e-13) << gap;
   }
+}
+
+TEST(SoftTopK, KeepsDigitsFarFromZero) {
+  const Tensor y = row({1e6, 1e6 + .25, 1e6 - .5}).to(torch::kFloat);
+  EXPECT_TRUE(close(optim::soft_top_k(y, 2.0, .1), optim::soft_top_k(y - 1e6, 2.0, .1), 1e-6));
 }
 
 TEST(SoftTopK, WithoutAnInteriorIsNan) {

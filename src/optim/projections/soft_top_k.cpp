@@ -82,8 +82,9 @@ struct SoftTopK {
 
 at::Tensor optim::soft_top_k(const at::Tensor& y, const RowNumber& k, const RowNumber& eps) {
   detail::check_rows("y", y);
-  const SoftTopK problem{y.contiguous(), detail::number_column("k", k, y),
-                         detail::number_column("eps", eps, y)};
+  // The result for y + c is that for y. This one loses no digits.
+  const SoftTopK problem{y.contiguous() - y.detach().amax(1, /*keepdim=*/true),
+                         detail::number_column("k", k, y), detail::number_column("eps", eps, y)};
   at::Tensor tau;
   {
     const at::NoGradGuard no_grad;
