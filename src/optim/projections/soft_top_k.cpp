@@ -50,13 +50,15 @@ struct SoftTopK {
     return at::where(high, 1.0 - lacking, lacking);
   }
 
-  // Newton's step for it, of which every second one halves the bracket instead, so that no tail delays it.
+  // Newton's steps for it. One that is more than half as long as the last gives way to half of the bracket,
+  // so that no tail of a sigmoid delays it.
   at::Tensor solve() const {
     constexpr int most = 200;  // a bracket of doubles is closed by half of them
     const at::Tensor offset = eps * at::logit(k / static_cast<double>(y.size(1)));
     at::Tensor low = y.amin(1, /*keepdim=*/true) - offset;
     at::Tensor high = y.amax(1, /*keepdim=*/true) - offset;
     at::Tensor tau = 0.5 * (low + high);
+    at::Tensor last = high - low;
     for (int i = 0; i < most; ++i) {
       const at::Tensor value = excess(tau);
       const at::Tensor z = logits(tau);
@@ -71,8 +73,10 @@ struct SoftTopK {
       const at::Tensor moves = (step.abs() > small) & (high > low);
       if (!moves.any().item<bool>()) return tau;
       const at::Tensor middle = 0.5 * (low + high);
-      const at::Tensor inside = (newton > low) & (newton < high);
-      tau = at::where(moves, i % 2 == 0 ? at::where(inside, newton, middle) : middle, tau);
+      const at::Tensor takes = (newton > low) & (newton < high) & (step.abs() < 0.5 * last);
+      const at::Tensor next = at::where(takes, newton, middle);
+      last = (next - tau).abs();
+      tau = at::where(moves, next, tau);
     }
     return tau;
   }
