@@ -1,0 +1,63 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "stillpoint/core/solution.h"
+#include "stillpoint/optim/interior_point.h"
+#include "stillpoint/optim/program_solution.h"
+
+namespace stillpoint {
+namespace optim {
+
+/// Minimize ½x'Qx + p'x subject to Gx ≤ h, Ax = b, lower ≤ x ≤ upper.
+///
+/// Every part may be left out, G and h, and A and b, in pairs. Each has the shape given below, which all
+/// samples share, or that with a batch dimension before it. Without Q it is a linear program. Only the
+/// symmetric part of Q counts. Infinite bounds and +∞ in h are no constraints.
+struct QuadraticProgram {
+  at::Tensor Q = {};      ///< `[n, n]`, positive semidefinite
+  at::Tensor p = {};      ///< `[n]`
+  at::Tensor G = {};      ///< `[m, n]`
+  at::Tensor h = {};      ///< `[m]`
+  at::Tensor A = {};      ///< `[k, n]`; rows may depend on each other
+  at::Tensor b = {};      ///< `[k]`
+  at::Tensor lower = {};  ///< `[n]`
+  at::Tensor upper = {};  ///< `[n]`
+};
+
+}  // namespace optim
+
+/// Options of `quadratic_program`. The defaults suit most programs.
+struct QuadraticProgramOptions {
+  optim::InteriorPoint solver = {};
+  /// > 0: largest primal residual, dual residual and gap of the interior iterate at which the polish begins,
+  /// and of a solution, each relative to the largest term in it. Empty: 1e-9 for double, 1e-7 for float.
+  std::optional<double> tolerance = {};
+  OnFailure on_failure = OnFailure::Warn;  ///< of the solve and of backward solves
+};
+
+/// Solves a batch of programs. The result is differentiable, to any order, in all parts that were given.
+///
+/// **Result.** x, the duals and the slack, with the dtype of the program's parts; a single program is a batch
+/// of one. One sample that fails leaves the others as they are, to the bit. It has x of NaN where there is no
+/// solution, and its last iterate where the method did not get there; see `ProgramStatus`.
+///
+/// **Gradient.** By the implicit function theorem on the optimality conditions of the exact active set: exact
+/// to rounding where the active rows are independent and none is weakly active. A part that samples share
+/// gets the sum of their gradients. That of Q is symmetric. Weakly active rows count as active, which is a
+/// one-sided derivative. Where active rows are dependent x has its derivative along changes that keep them
+/// consistent, and the duals that of smallest norm. Samples that are not optimal, or whose x is not unique,
+/// get NaN, unless the gradient that arrives at them is zero. The x of a linear program has zero derivative
+/// in p.
+///
+/// **Errors.** A c10::Error names the part if its shape, dtype or device does not fit the others, or if there
+/// is none that says how many unknowns there are.
+///
+/// **Cost.** See `optim::InteriorPoint`. The backward pass reuses the last factorization: O(n² + mn) a
+/// sample.
+optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
+                                         const QuadraticProgramOptions& options = {});
+
+}  // namespace stillpoint

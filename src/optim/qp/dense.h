@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace stillpoint::detail {
+
+using Vector = std::vector<double>;
+
+/// A small row-major matrix.
+struct Matrix {
+  std::int64_t rows = 0, cols = 0;
+  Vector data = {};
+
+  Matrix() = default;
+  Matrix(std::int64_t r, std::int64_t c) : rows(r), cols(c), data(r * c) {}
+  double* operator[](std::int64_t i) { return data.data() + i * cols; }
+  const double* operator[](std::int64_t i) const { return data.data() + i * cols; }
+};
+
+double dot(const double* a, const double* b, std::int64_t n);
+inline double dot(const Vector& a, const Vector& b) {
+  return dot(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
+}
+/// y += a x.
+void axpy(double a, const double* x, double* y, std::int64_t n);
+inline void axpy(double a, const Vector& x, Vector& y) {
+  axpy(a, x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+}
+double largest(const Vector& v);  ///< max |v|; 0 if empty
+double largest(const Matrix& m);  ///< max |m|
+double max_diagonal(const Matrix& m);
+
+/// y += a M x, and y += a M'x.
+void multiply(double a, const Matrix& m, const Vector& x, Vector& y);
+void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y);
+/// M M', lower triangle.
+Matrix gram(const Matrix& m);
+
+/// The Cholesky factor of a symmetric matrix, of which the lower triangle is read and overwritten. False if a
+/// pivot is not above `smallest`.
+bool factorize(Matrix& m, double smallest);
+/// x = L⁻¹x, and x = L⁻ᵀx.
+void solve_lower(const Matrix& factor, double* x);
+void solve_lower_transposed(const Matrix& factor, double* x);
+inline void solve_both(const Matrix& factor, Vector& x) {
+  solve_lower(factor, x.data());
+  solve_lower_transposed(factor, x.data());
+}
+
+/// Rows made orthogonal by plane rotations (one-sided Jacobi): on return M = U' M_before has orthogonal rows,
+/// whose lengths are the singular values. Returns U', orthogonal.
+Matrix orthogonalize_rows(Matrix& m);
+
+}  // namespace stillpoint::detail

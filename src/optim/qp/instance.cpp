@@ -1,0 +1,46 @@
+#include "optim/qp/instance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace stillpoint::detail {
+
+double Measure::worst() const {
+  const double most = std::max({primal, dual, gap});
+  return std::isfinite(primal + dual + gap) ? most : std::numeric_limits<double>::infinity();
+}
+
+Measure measure(const Instance& program, const Point& at) {
+  Vector qx(at.x.size(), 0.0), pull(at.x.size(), 0.0), ax(at.y.size(), 0.0), gx(at.z.size(), 0.0);
+  multiply(1.0, program.q, at.x, qx);
+  multiply_transposed(1.0, program.a, at.y, pull);
+  multiply_transposed(1.0, program.g, at.z, pull);
+  multiply(1.0, program.a, at.x, ax);
+  multiply(1.0, program.g, at.x, gx);
+
+  Measure error;
+  const double primal_scale =
+      1.0 + std::max({largest(ax), largest(gx), largest(program.b), largest(program.h)});
+  for (std::size_t i = 0; i < ax.size(); ++i)
+    error.primal = std::max(error.primal, std::abs(ax[i] - program.b[i]));
+  for (std::size_t i = 0; i < gx.size(); ++i) error.primal = std::max(error.primal, gx[i] - program.h[i]);
+  error.primal /= primal_scale;
+
+  const double dual_scale = 1.0 + std::max({largest(qx), largest(pull), largest(program.p)});
+  for (std::size_t j = 0; j < qx.size(); ++j)
+    error.dual = std::max(error.dual, std::abs(qx[j] + pull[j] + program.p[j]));
+  for (const double z : at.z) error.dual = std::max(error.dual, -z);
+  error.dual /= dual_scale;
+
+  const double curvature = dot(at.x, qx);
+  const double primal = curvature / 2 + dot(program.p, at.x);
+  const double dual = -curvature / 2 - dot(program.b, at.y) - dot(program.h, at.z);
+  error.gap = std::abs(primal - dual) / (1.0 + std::max(std::abs(primal), std::abs(dual)));
+  // A largest number hides NaN.
+  const double all = dot(at.x, at.x) + dot(at.z, at.z) + dot(at.y, at.y);
+  if (std::isnan(all)) error.primal = all;
+  return error;
+}
+
+}  // namespace stillpoint::detail

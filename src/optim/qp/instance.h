@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "optim/qp/dense.h"
+#include "optim/qp/equality_kkt.h"
+#include "stillpoint/optim/program_solution.h"
+
+#include <memory>
+
+namespace stillpoint::detail {
+
+/// One program in double: min ½x'Qx + p'x subject to Ax = b, Gx ≤ h. Bounds are rows of G, and rows that
+/// constrain nothing are left out.
+struct Instance {
+  Matrix q, a, g;
+  Vector p, b, h;
+};
+
+/// A point of a program: x, the duals of A and of G, and the slack of G.
+struct Point {
+  Vector x, y, z, s;
+};
+
+/// How far a point is from optimal; each relative to 1 + the largest term in it.
+struct Measure {
+  double primal = 0.0, dual = 0.0, gap = 0.0;
+
+  double worst() const;  ///< infinite if one of them is not finite
+};
+Measure measure(const Instance& program, const Point& point);
+
+/// What became of one program. An infeasible one has its certificate in `point.y` and `point.z`, an unbounded
+/// one its ray in `point.x`.
+struct Outcome {
+  optim::ProgramStatus status = optim::ProgramStatus::Inaccurate;
+  Point point;
+  Measure error;
+  std::int64_t iterations = 0;
+  bool weakly_active = false, dual_not_unique = false, primal_not_unique = false;
+  std::vector<std::int64_t> active = {};        ///< rows of G, weakly active ones too
+  std::shared_ptr<const EqualityKkt> kkt = {};  ///< of A and these rows, if optimal
+};
+
+}  // namespace stillpoint::detail

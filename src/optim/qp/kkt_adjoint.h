@@ -1,0 +1,49 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "optim/qp/program_batch.h"
+#include "stillpoint/core/linear_solver.h"
+
+namespace stillpoint::detail {
+
+/// A program with what became of it: all that its derivatives need.
+struct SolvedProgram {
+  ProgramNumbers::Sample sample;
+  Outcome outcome;
+
+  /// Whether x has a derivative.
+  bool differentiable() const {
+    return outcome.status == optim::ProgramStatus::Optimal && !outcome.primal_not_unique;
+  }
+};
+
+/// Where the parts of a state are; see `ProgramBatch`.
+struct StateLayout {
+  std::int64_t unknowns = 0, rows = 0, equalities = 0;
+  std::int64_t width() const { return unknowns + rows + equalities; }
+};
+
+/// Solves with −J or −Jᵀ, J the Jacobian of `ProgramBatch::residual`, by the factorized system of the active
+/// set: O(n² + mn) a sample. Which of the two it is, derivatives of each order in turn, is told by the
+/// residual. Samples that have no derivative get NaN, or zero if their right-hand side is zero.
+class KktAdjoint {
+ public:
+  KktAdjoint(std::shared_ptr<const std::vector<SolvedProgram>> programs, StateLayout layout)
+      : programs_(std::move(programs)), layout_(layout) {}
+
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+                             const ResolvedTolerance& tolerance) const;
+
+ private:
+  at::Tensor solved(const at::Tensor& b, bool transposed) const;
+
+  std::shared_ptr<const std::vector<SolvedProgram>> programs_;
+  StateLayout layout_;
+};
+
+}  // namespace stillpoint::detail
