@@ -139,7 +139,8 @@ TEST(QuadraticProgram, SumsTheGradientsOfWhatSamplesShare) {
 // x and all duals of programs with every part, against differences of exact gradients.
 TEST(QuadraticProgram, HasSecondDerivativesInEveryPart) {
   torch::manual_seed(4);
-  const Data d(2, 5, 4);
+  Data d(2, 5, 4);
+  d.h = torch::rand({2, 4}, torch::kDouble).to(options()) + .05;  // so that x = 0 is inside
   std::vector<Tensor> leaves = d.leaves();
   const Tensor A = normal({2, 5});
   const Tensor b = .1 * normal({2});

@@ -25,10 +25,19 @@ bool NewtonSystem::factorize(const Vector& w) {
   return definite_ ? factorize_complement() : factorize_normal();
 }
 
+// Dependent rows whose W vanishes leave a singular matrix, to rounding. It gets what it takes, and the
+// corrections by the true residual have to do the rest.
 bool NewtonSystem::factorize_complement() {
-  complement_ = gram_;
-  for (std::int64_t i = 0; i < c_.rows; ++i) complement_[i][i] += w_[i];
-  return detail::factorize(complement_, 0.0);
+  constexpr double slightest = 1e-15;  // of the largest diagonal entry
+  constexpr double most = 1e-8;
+  constexpr double faster = 10.0;
+  const double size = max_diagonal(gram_);
+  for (double added = 0.0; added <= most; added = std::max(slightest, faster * added)) {
+    complement_ = gram_;
+    for (std::int64_t i = 0; i < c_.rows; ++i) complement_[i][i] += w_[i] + added * size;
+    if (detail::factorize(complement_, 0.0)) return true;
+  }
+  return false;
 }
 
 bool NewtonSystem::factorize_normal() {
