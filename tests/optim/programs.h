@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "optim/rows.h"
 #include "stillpoint/stillpoint.h"
 #include "support/compare.h"
 #include "support/device.h"
@@ -15,7 +16,6 @@ inline Tensor leaf(const std::vector<double>& numbers, torch::IntArrayRef shape)
 inline Tensor leaf(const std::vector<double>& numbers) {
   return leaf(numbers, {static_cast<std::int64_t>(numbers.size())});
 }
-inline Tensor row(const std::vector<double>& numbers) { return vector(numbers).unsqueeze(0); }
 
 inline std::vector<Tensor> gradients(const Tensor& of, const std::vector<Tensor>& in,
                                      bool create_graph = false) {
