@@ -95,9 +95,9 @@ Solution<at::Tensor> AutomaticLinearSolver::solve(const LinearOperator& a, const
   if (detail::is_half_precision(b.scalar_type())) return detail::solve_widened(*this, a, b, x0, tolerance);
   if (a.structure == Structure::PositiveDefinite) return Cg{}.solve(a, b, x0, tolerance);
 
-  const Solution<at::Tensor> cheap = a.structure == Structure::Symmetric
-                                         ? Cg{.max_iterations = patience}.solve(a, b, x0, tolerance)
-                                         : neumann_while_promising(a, b, x0, tolerance, patience);
+  Solution<at::Tensor> cheap = a.structure == Structure::Symmetric
+                                   ? Cg{.max_iterations = patience}.solve(a, b, x0, tolerance)
+                                   : neumann_while_promising(a, b, x0, tolerance, patience);
   if (cheap.stats.converged()) return cheap;
 
   const LinearSolver strong =

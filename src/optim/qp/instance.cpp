@@ -11,13 +11,13 @@ double Measure::worst() const {
   return std::isfinite(primal + dual + gap) ? most : std::numeric_limits<double>::infinity();
 }
 
-Measure measure(const Instance& program, const Point& at) {
-  Vector qx(at.x.size(), 0.0), pull(at.x.size(), 0.0), ax(at.y.size(), 0.0), gx(at.z.size(), 0.0);
-  multiply(1.0, program.q, at.x, qx);
-  multiply_transposed(1.0, program.a, at.y, pull);
-  multiply_transposed(1.0, program.g, at.z, pull);
-  multiply(1.0, program.a, at.x, ax);
-  multiply(1.0, program.g, at.x, gx);
+Measure measure(const Instance& program, const Point& point) {
+  Vector qx(point.x.size(), 0.0), pull(point.x.size(), 0.0), ax(point.y.size(), 0.0), gx(point.z.size(), 0.0);
+  multiply(1.0, program.q, point.x, qx);
+  multiply_transposed(1.0, program.a, point.y, pull);
+  multiply_transposed(1.0, program.g, point.z, pull);
+  multiply(1.0, program.a, point.x, ax);
+  multiply(1.0, program.g, point.x, gx);
 
   Measure error;
   const double primal_scale =
@@ -30,15 +30,15 @@ Measure measure(const Instance& program, const Point& at) {
   const double dual_scale = 1.0 + std::max({largest(qx), largest(pull), largest(program.p)});
   for (std::size_t j = 0; j < qx.size(); ++j)
     error.dual = std::max(error.dual, std::abs(qx[j] + pull[j] + program.p[j]));
-  for (const double z : at.z) error.dual = std::max(error.dual, -z);
+  for (const double z : point.z) error.dual = std::max(error.dual, -z);
   error.dual /= dual_scale;
 
-  const double curvature = dot(at.x, qx);
-  const double primal = curvature / 2 + dot(program.p, at.x);
-  const double dual = -curvature / 2 - dot(program.b, at.y) - dot(program.h, at.z);
+  const double curvature = dot(point.x, qx);
+  const double primal = curvature / 2 + dot(program.p, point.x);
+  const double dual = -curvature / 2 - dot(program.b, point.y) - dot(program.h, point.z);
   error.gap = std::abs(primal - dual) / (1.0 + std::max(std::abs(primal), std::abs(dual)));
   // A largest number hides NaN.
-  const double all = dot(at.x, at.x) + dot(at.z, at.z) + dot(at.y, at.y);
+  const double all = dot(point.x, point.x) + dot(point.z, point.z) + dot(point.y, point.y);
   if (std::isnan(all)) error.primal = all;
   return error;
 }
