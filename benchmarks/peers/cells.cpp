@@ -16,15 +16,13 @@
 
 #include <torch/torch.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "../cell.h"
 #include "../ratio.h"
+#include "requests.h"
 #include "stillpoint/stillpoint.h"
 
 namespace sp = stillpoint;
@@ -157,18 +155,4 @@ json answer(const json& request) {
 
 }  // namespace
 
-int main() {
-  const char* blas_threads = std::getenv("OPENBLAS_NUM_THREADS");
-  if (blas_threads == nullptr || std::string(blas_threads) != "1") {
-    std::fprintf(stderr, "set OPENBLAS_NUM_THREADS=1: the comparison is on one thread\n");
-    return 2;
-  }
-  at::set_num_threads(1);
-  for (std::string line; std::getline(std::cin, line);) {
-    try {
-      std::cout << answer(json::parse(line)) << std::endl;  // flushed: the other side waits for it
-    } catch (const std::exception& error) {
-      std::cout << json{{"error", error.what()}} << std::endl;
-    }
-  }
-}
+int main() { return answer_requests(answer); }

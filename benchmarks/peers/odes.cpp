@@ -13,15 +13,13 @@
 
 #include <torch/torch.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "../equations.h"
 #include "../ratio.h"
+#include "requests.h"
 #include "stillpoint/stillpoint.h"
 
 namespace sp = stillpoint;
@@ -103,21 +101,9 @@ json measured(Equation equation, const json& request) {
 }  // namespace
 
 int main() {
-  const char* blas_threads = std::getenv("OPENBLAS_NUM_THREADS");
-  if (blas_threads == nullptr || std::string(blas_threads) != "1") {
-    std::fprintf(stderr, "set OPENBLAS_NUM_THREADS=1: the comparison is on one thread\n");
-    return 2;
-  }
-  at::set_num_threads(1);
   const std::vector<Equation> equations = all_equations();
-  for (std::string line; std::getline(std::cin, line);) {
-    try {
-      const json request = json::parse(line);
-      const Equation& equation = equations.at(request.at("equation"));
-      const json answer = request.at("measure") == "data" ? data(equation) : measured(equation, request);
-      std::cout << answer << std::endl;  // flushed: the other side waits for it
-    } catch (const std::exception& error) {
-      std::cout << json{{"error", error.what()}} << std::endl;
-    }
-  }
+  return answer_requests([&](const json& request) {
+    const Equation& equation = equations.at(request.at("equation"));
+    return request.at("measure") == "data" ? data(equation) : measured(equation, request);
+  });
 }

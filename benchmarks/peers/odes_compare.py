@@ -127,7 +127,7 @@ def worst_sample(error):
 
 class TorchDiffEq:
     def __init__(self, torchdiffeq, equation, norm=None):
-        self.name = "torchdiffeq" + ("" if norm is None else ", steps chosen alike")
+        self.name = "torchdiffeq" + ("" if norm is None else ", same norm and control")
         self.control = "default" if norm is None else "integral"
         self.torchdiffeq, self.equation = torchdiffeq, equation
         self.options = dict(method="dopri5", rtol=equation.relative, atol=equation.absolute,

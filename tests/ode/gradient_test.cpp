@@ -323,6 +323,23 @@ TEST(OdeintGradient, IsTheSameWithCheckpoints) {
       "checkpoints: expected a number");
 }
 
+// Also one whose derivative does not show it: it would look right.
+TEST(OdeintGradient, RefusesAMapThatHasBecomeNan) {
+  for (const bool reversible : {false, true}) {
+    bool broken = false;
+    const auto f = [&](const Tensor& y) { return broken ? -y + std::nan("") : -y; };
+    const Tensor y0 = torch::ones({2, 1}, torch::dtype(torch::kDouble).requires_grad(true));
+    OdeintOptions options;
+    if (reversible) {
+      options.method = ode::ReversibleHeun{};
+      options.gradient = ode::Reversible{};
+    }
+    const Tensor y = odeint(f, y0, {0, 1}, options).value;
+    broken = true;
+    EXPECT_THROW(y.sum().backward(), c10::Error) << reversible;
+  }
+}
+
 TEST(OdeintGradient, RefusesATensorThatOnlyLaterStepsRead) {
   const Tensor late = leaf(1);
   const auto f = [late](const Tensor& t, const Tensor& y) { return t.item<double>() > .5 ? late * y : -y; };

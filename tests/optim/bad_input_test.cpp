@@ -47,18 +47,5 @@ TEST(QuadraticProgram, NeedsNoRowsAndNoSamples) {
   EXPECT_EQ(gradients(empty.x.sum(), {none})[0].sizes(), none.sizes());
 }
 
-TEST(QuadraticProgram, SaysWhenIterationsRanOut) {
-  torch::manual_seed(6);
-  const Tensor p = normal({20}).requires_grad_(true);
-  const auto s = quadratic_program(
-      {.Q = torch::eye(20, options()), .p = p, .lower = zeros({20}), .upper = zeros({20}) + .1},
-      {.solver = {.max_iterations = 1}, .on_failure = OnFailure::Ignore});
-  // One step may already show the active set, and then the solution is exact; what is returned says so.
-  const bool solved = s.stats.status[0] == ProgramStatus::Optimal;
-  const Tensor expected = (-p).clamp(0, .1).unsqueeze(0);
-  EXPECT_EQ(solved, static_cast<bool>(close(s.x, expected, 1e-9)));
-  EXPECT_TRUE(solved || s.stats.status[0] == ProgramStatus::IterationLimit);
-}
-
 }  // namespace
 }  // namespace stillpoint::test

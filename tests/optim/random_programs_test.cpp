@@ -114,6 +114,25 @@ TEST(QuadraticProgram, IsTheSameAloneAndBesideInfeasiblePrograms) {
   EXPECT_TRUE(identical(left_out[1][1], zeros({6})));
 }
 
+// After one step the active set may show already, and then the solution is exact. Else the status says so.
+TEST(QuadraticProgram, SaysWhenIterationsRanOut) {
+  torch::manual_seed(6);
+  const Data d(64, 30, 60);
+  const auto leaves = d.leaves();
+  const auto exact = quadratic_program(d.program());
+  const auto s =
+      quadratic_program(d.program(), {.solver = {.max_iterations = 1}, .on_failure = OnFailure::Ignore});
+  EXPECT_GT(s.stats.count(ProgramStatus::IterationLimit), 0);
+  const Tensor g = gradients(s.x.sum(), leaves)[1];
+  for (std::int64_t i = 0; i < 64; ++i) {
+    const bool solved = s.stats.status[i] == ProgramStatus::Optimal;
+    EXPECT_TRUE(solved || s.stats.status[i] == ProgramStatus::IterationLimit) << i;
+    EXPECT_EQ(solved, static_cast<bool>(close(s.x[i], exact.x[i], 1e-9))) << i;
+    EXPECT_EQ(g[i].isnan().any().item<bool>(), !solved) << i;
+    EXPECT_TRUE(s.x[i].isfinite().all().item<bool>()) << i;
+  }
+}
+
 TEST(QuadraticProgram, SumsTheGradientsOfWhatSamplesShare) {
   torch::manual_seed(3);
   const Data one(1, 4, 6);

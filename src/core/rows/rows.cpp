@@ -199,6 +199,7 @@ at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y) { return f
 
 double disagreement(const at::Tensor& a, const at::Tensor& b) {
   if (a.numel() == 0) return 0.0;
+  if (!at::equal(a.isnan(), b.isnan())) return std::numeric_limits<double>::infinity();
   const double difference = widened(a - b).abs().nan_to_num(0.0).max().item<double>();
   const double largest = widened(b).abs().nan_to_num(0.0, 0.0, 0.0).max().item<double>();
   return difference <= std::sqrt(machine_epsilon(a.scalar_type())) * (1.0 + largest) ? 0.0 : difference;

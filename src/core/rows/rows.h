@@ -97,7 +97,7 @@ at::Tensor quotient_or_zero(const at::Tensor& x, const at::Tensor& y);
 /// `chosen` where the sample is marked, else `other`: a selection, so that NaN stays where it is.
 at::Tensor select_rows(const Mask& mark, const at::Tensor& chosen, const at::Tensor& other);
 /// The largest difference between two evaluations of one map, if it is more than sums in another order
-/// explain; else 0.
+/// explain; else 0. Infinite if one is NaN where the other is not.
 double disagreement(const at::Tensor& a, const at::Tensor& b);
 /// Copies the marked rows of `from` to `into`.
 void copy_rows(const Mask& mark, const at::Tensor& from, at::Tensor& into);

@@ -5,6 +5,8 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -19,8 +21,8 @@ namespace stillpoint::ode {
 namespace {
 
 // By how much each sample misses y0, in units of what is allowed: the square root of what the dtype resolves,
-// of its largest number at both ends. NaN, where a sample has left the numbers, is no miss: its gradient is
-// NaN too.
+// of its largest number at both ends. Infinite, where the way back alone has left the numbers. None is a miss
+// where the solve has: its gradient is NaN, too.
 std::vector<double> missed(const at::Tensor& y0, const at::Tensor& found, const at::Tensor& end) {
   const auto largest = [](const at::Tensor& t) {
     return stillpoint::detail::row_norms(t, stillpoint::Norm::Maximum);
@@ -31,7 +33,13 @@ std::vector<double> missed(const at::Tensor& y0, const at::Tensor& found, const 
   const bool is_double = c10::toRealValueType(y0.scalar_type()) == at::kDouble;
   const double allowed = is_double ? 1.5e-8 : 3.5e-4;
   for (std::size_t b = 0; b < by.size(); ++b) {
-    by[b] = by[b] > 0.0 ? by[b] / (allowed * std::max(at_start[b], at_end[b])) : 0.0;
+    const double largest_end = std::max(at_start[b], at_end[b]);
+    if (by[b] == 0.0 || !std::isfinite(at_start[b]) || !std::isfinite(at_end[b])) {
+      by[b] = 0.0;
+    } else {
+      by[b] =
+          std::isfinite(by[b]) ? by[b] / (allowed * largest_end) : std::numeric_limits<double>::infinity();
+    }
   }
   return by;
 }

@@ -8,15 +8,11 @@
 #include <string>
 
 #include "core/dtype.h"
+#include "core/rows/rows.h"
 #include "optim/projections/arguments.h"
 
 namespace stillpoint {
 namespace {
-
-// Products of a matrix a sample, whose bits no other sample changes.
-at::Tensor times(const at::Tensor& matrix, const at::Tensor& rows) {
-  return at::bmm(matrix, rows.unsqueeze(2)).squeeze(2);
-}
 
 // Whether A x = b for each row, to rounding: `[B, 1]`.
 at::Tensor solves(const at::Tensor& A, const at::Tensor& x, const at::Tensor& b) {
@@ -24,8 +20,8 @@ at::Tensor solves(const at::Tensor& A, const at::Tensor& x, const at::Tensor& b)
   const auto largest = [](const at::Tensor& t) { return t.abs().amax(1, /*keepdim=*/true); };
   const double rounding =
       10.0 * static_cast<double>(A.size(1) + A.size(2)) * detail::machine_epsilon(x.scalar_type());
-  const at::Tensor scale = largest(times(A.abs(), x.abs())) + largest(b);
-  return largest(times(A, x) - b) <= rounding * scale;
+  const at::Tensor scale = largest(detail::matrix_times(A.abs(), x.abs())) + largest(b);
+  return largest(detail::matrix_times(A, x) - b) <= rounding * scale;
 }
 
 }  // namespace
@@ -45,7 +41,8 @@ at::Tensor optim::project_affine_set(const at::Tensor& y, const at::Tensor& A, c
   const bool is_shared = A.dim() == 2 && y.size(0) > 0;
   const at::Tensor inverse = is_shared ? at::linalg_pinv(matrix.narrow(0, 0, 1)).expand({y.size(0), -1, -1})
                                        : at::linalg_pinv(matrix);
-  const at::Tensor x = y - times(inverse.contiguous(), times(matrix, y.contiguous()) - right);
+  const at::Tensor x =
+      y - detail::matrix_times(inverse.contiguous(), detail::matrix_times(matrix, y.contiguous()) - right);
   return detail::where_exists(finite.view({-1, 1}) & solves(matrix, x, right), x);
 }
 

@@ -4,11 +4,10 @@
 #include <ATen/TensorOperators.h>
 #include <c10/util/Exception.h>
 
-#include <cmath>
 #include <tuple>
 
+#include "core/confirm.h"
 #include "core/dtype.h"
-#include "core/rows/rows.h"
 #include "optim/projections/arguments.h"
 #include "stillpoint/autograd/implicit.h"
 
@@ -24,15 +23,9 @@ struct DiagonalLyapunov {
     Solution<at::Tensor> solution{-b / (entries.unsqueeze(1) + entries.unsqueeze(2)), {}};
     Stats& stats = solution.stats;
     stats.method = "DiagonalLyapunov";
-    stats.evaluations = 1;
-    stats.residual = detail::row_norms((b - a.mv(solution.value)).contiguous(), tolerance.norm);
-    const std::vector<double> scale = detail::row_norms(b.contiguous(), tolerance.norm);
-    for (std::size_t i = 0; i < scale.size(); ++i) {
-      const bool finite = std::isfinite(stats.residual[i]) && std::isfinite(scale[i]);
-      const bool solved = stats.residual[i] <= tolerance.allowed(scale[i]);
-      stats.status.push_back(!finite ? Status::NonFinite : solved ? Status::Converged : Status::Inaccurate);
-      stats.iterations.push_back(1);
-    }
+    stats.status.assign(b.size(0), Status::Converged);
+    stats.iterations.assign(b.size(0), 1);
+    detail::confirm(a, b, tolerance, solution);
     return solution;
   }
 };

@@ -90,6 +90,18 @@ void solve_lower_transposed(const Matrix& factor, double* x) {
   }
 }
 
+Vector solve_by_complement(const Matrix& l, const Matrix& reduced, const Matrix& k, const double* g,
+                           Vector& f) {
+  solve_lower(l, f.data());
+  Vector dual(reduced.rows, 0.0);
+  multiply(1.0, reduced, f, dual);
+  axpy(-1.0, g, dual.data(), reduced.rows);
+  solve_both(k, dual);
+  multiply_transposed(-1.0, reduced, dual, f);
+  solve_lower_transposed(l, f.data());
+  return dual;
+}
+
 Matrix orthogonalize_rows(Matrix& m) {
   constexpr int most_sweeps = 60;  // ten are usual; rotations of tied singular values may go on for ever
   const double rounding = std::numeric_limits<double>::epsilon();

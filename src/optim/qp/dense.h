@@ -48,6 +48,11 @@ inline void solve_both(const Matrix& factor, Vector& x) {
   solve_lower_transposed(factor, x.data());
 }
 
+/// Solves [H C'; C −D][x; l] = [f; g] by the Cholesky factors L of H and K of C H⁻¹C' + D, with C L⁻ᵀ given
+/// in `reduced`: f becomes x; returns l.
+Vector solve_by_complement(const Matrix& l, const Matrix& reduced, const Matrix& k, const double* g,
+                           Vector& f);
+
 /// Rows made orthogonal by plane rotations (one-sided Jacobi): on return M = U' M_before has orthogonal rows,
 /// whose lengths are the singular values. Returns U', orthogonal.
 Matrix orthogonalize_rows(Matrix& m);

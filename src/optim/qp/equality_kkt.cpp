@@ -41,13 +41,7 @@ void EqualityKkt::add_solution(const Vector& f, const Vector& g, Vector& x, Vect
   const Vector target = rows_.reduced(g);
   Vector step = f;
   if (weight_ > 0.0) multiply_transposed(weight_, r, target, step);
-  solve_lower(factor_, step.data());
-  Vector dual(r.rows, 0.0);
-  multiply(1.0, solved_, step, dual);
-  axpy(-1.0, target, dual);
-  solve_both(complement_, dual);
-  multiply_transposed(-1.0, solved_, dual, step);
-  solve_lower_transposed(factor_, step.data());
+  const Vector dual = solve_by_complement(factor_, solved_, complement_, target.data(), step);
   axpy(1.0, step, x);
   axpy(1.0, rows_.widened(dual), w);
 }

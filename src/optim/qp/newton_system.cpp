@@ -60,28 +60,15 @@ bool NewtonSystem::factorize_normal() {
 }
 
 void NewtonSystem::add_by_complement(Vector f, const Vector& g, Vector& x, Vector& l) const {
-  solve_lower(factor_, f.data());
-  Vector dual(g.size(), 0.0);
-  multiply(1.0, solved_, f, dual);
-  axpy(-1.0, g, dual);
-  solve_both(complement_, dual);
-  multiply_transposed(-1.0, solved_, dual, f);
-  solve_lower_transposed(factor_, f.data());
+  axpy(1.0, solve_by_complement(factor_, solved_, complement_, g.data(), f), l);
   axpy(1.0, f, x);
-  axpy(1.0, dual, l);
 }
 
 void NewtonSystem::add_by_normal(Vector f, const Vector& g, Vector& x, Vector& l) const {
   Vector pulled = g;
   for (std::int64_t i = 0; i < c_.rows; ++i) pulled[i] *= i < equalities_ ? weight_ : 1.0 / w_[i];
   multiply_transposed(1.0, c_, pulled, f);
-  solve_lower(factor_, f.data());
-  Vector dual(equalities_, 0.0);
-  multiply(1.0, solved_, f, dual);
-  axpy(-1.0, g.data(), dual.data(), equalities_);
-  solve_both(complement_, dual);
-  multiply_transposed(-1.0, solved_, dual, f);
-  solve_lower_transposed(factor_, f.data());
+  const Vector dual = solve_by_complement(factor_, solved_, complement_, g.data(), f);
   axpy(1.0, f, x);
   for (std::int64_t i = 0; i < c_.rows; ++i) {
     l[i] += i < equalities_ ? dual[i] : (dot(c_[i], f.data(), c_.cols) - g[i]) / w_[i];
