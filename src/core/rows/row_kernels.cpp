@@ -1,5 +1,7 @@
 #include "core/rows/row_kernels.h"
 
+#include "core/rows/kernel_set.h"
+
 namespace stillpoint::detail {
 
 #define STILLPOINT_DECLARE_KERNEL_SET(set)            \
@@ -17,27 +19,28 @@ STILLPOINT_DECLARE_KERNEL_SET(avx512)
 
 namespace {
 
-struct KernelSet {
+struct Chosen {
   const RowKernels<float>& single_precision;
   const RowKernels<double>& double_precision;
   MixWeights (*weights)(std::int64_t lanes);
 };
 
-KernelSet choose() {
+Chosen choose() {
 #ifdef STILLPOINT_X86_KERNELS
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    return {avx512::kernels_float(), avx512::kernels_double(), &avx512::kernels_mix_weights};
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return {avx2::kernels_float(), avx2::kernels_double(), &avx2::kernels_mix_weights};
+  switch (kernel_set()) {
+    case KernelSet::Avx512:
+      return {avx512::kernels_float(), avx512::kernels_double(), &avx512::kernels_mix_weights};
+    case KernelSet::Avx2:
+      return {avx2::kernels_float(), avx2::kernels_double(), &avx2::kernels_mix_weights};
+    case KernelSet::Baseline:
+      break;
   }
 #endif
   return {baseline::kernels_float(), baseline::kernels_double(), &baseline::kernels_mix_weights};
 }
 
-const KernelSet& kernel_set() {
-  static const KernelSet chosen = choose();
+const Chosen& chosen_kernels() {
+  static const Chosen chosen = choose();
   return chosen;
 }
 
@@ -45,14 +48,14 @@ const KernelSet& kernel_set() {
 
 template <>
 const RowKernels<float>& row_kernels<float>() {
-  return kernel_set().single_precision;
+  return chosen_kernels().single_precision;
 }
 
 template <>
 const RowKernels<double>& row_kernels<double>() {
-  return kernel_set().double_precision;
+  return chosen_kernels().double_precision;
 }
 
-MixWeights mix_weights(std::int64_t lanes) { return kernel_set().weights(lanes); }
+MixWeights mix_weights(std::int64_t lanes) { return chosen_kernels().weights(lanes); }
 
 }  // namespace stillpoint::detail

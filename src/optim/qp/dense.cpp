@@ -4,7 +4,31 @@
 #include <cmath>
 #include <limits>
 
+#include "core/rows/kernel_set.h"
+#include "optim/qp/dense_kernels.h"
+
 namespace stillpoint::detail {
+
+namespace baseline {
+const DenseKernels& kernels_dense();
+}
+#ifdef STILLPOINT_X86_KERNELS
+namespace avx2 {
+const DenseKernels& kernels_dense();
+}
+namespace avx512 {
+const DenseKernels& kernels_dense();
+}
+#endif
+
+const DenseKernels& dense_kernels() {
+#ifdef STILLPOINT_X86_KERNELS
+  if (kernel_set() == KernelSet::Avx512) return avx512::kernels_dense();
+  if (kernel_set() == KernelSet::Avx2) return avx2::kernels_dense();
+#endif
+  return baseline::kernels_dense();
+}
+
 namespace {
 
 // Turns rows a and b by the angle with cosine c and sine s.
@@ -18,23 +42,9 @@ void rotate(double* a, double* b, double c, double s, std::int64_t n) {
 
 }  // namespace
 
-// Partial sums side by side, so that it is vectorized without leave to reorder.
-double dot(const double* a, const double* b, std::int64_t n) {
-  constexpr std::int64_t lanes = 8;
-  double sum[lanes] = {};
-  std::int64_t j = 0;
-  for (; j + lanes <= n; j += lanes) {
-    for (std::int64_t l = 0; l < lanes; ++l) sum[l] += a[j + l] * b[j + l];
-  }
-  double total = 0.0;
-  for (const double part : sum) total += part;
-  for (; j < n; ++j) total += a[j] * b[j];
-  return total;
-}
+double dot(const double* a, const double* b, std::int64_t n) { return dense_kernels().dot(a, b, n); }
 
-void axpy(double a, const double* x, double* y, std::int64_t n) {
-  for (std::int64_t j = 0; j < n; ++j) y[j] += a * x[j];
-}
+void axpy(double a, const double* x, double* y, std::int64_t n) { dense_kernels().axpy(a, x, y, n); }
 
 double largest(const Vector& v) {
   double most = 0.0;
@@ -50,55 +60,65 @@ double max_diagonal(const Matrix& m) {
   return most;
 }
 
+double inverse_size(double x) { return x > 0.0 ? std::exp2(-std::round(std::log2(x))) : 1.0; }
+
+Matrix transposed(const Matrix& m) {
+  Matrix t(m.cols, m.rows);
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    for (std::int64_t j = 0; j < m.cols; ++j) t[j][i] = m[i][j];
+  }
+  return t;
+}
+
 void multiply(double a, const Matrix& m, const Vector& x, Vector& y) {
-  for (std::int64_t i = 0; i < m.rows; ++i) y[i] += a * dot(m[i], x.data(), m.cols);
+  dense_kernels().multiply(a, m.data.data(), m.rows, m.cols, x.data(), y.data());
 }
 
 void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y) {
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    if (x[i] != 0.0) axpy(a * x[i], m[i], y.data(), m.cols);
-  }
+  Vector scaled = x;
+  for (double& v : scaled) v *= -a;
+  dense_kernels().subtract_product(m.rows, scaled.data(), 1, 1, m.data.data(), m.cols, m.cols, y.data(),
+                                   m.cols, false);
 }
 
-Matrix gram(const Matrix& m) {
-  Matrix product(m.rows, m.rows);
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    for (std::int64_t j = 0; j <= i; ++j) product[i][j] = dot(m[i], m[j], m.cols);
-  }
-  return product;
+void add_gram(double a, const Matrix& m, Matrix& h) {
+  Matrix scaled = m;
+  for (double& v : scaled.data) v *= -a;
+  dense_kernels().subtract_product(m.rows, scaled.data.data(), m.cols, m.cols, m.data.data(), m.cols, m.cols,
+                                   h.data.data(), h.cols, true);
 }
 
 bool factorize(Matrix& m, double smallest) {
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    double* row = m[i];
-    for (std::int64_t j = 0; j < i; ++j) row[j] = (row[j] - dot(row, m[j], j)) / m[j][j];
-    const double pivot = row[i] - dot(row, row, i);
-    if (!(pivot > smallest)) return false;
-    row[i] = std::sqrt(pivot);
-  }
-  return true;
+  return dense_kernels().factorize(m.data.data(), m.rows, smallest);
 }
 
-void solve_lower(const Matrix& factor, double* x) {
-  for (std::int64_t i = 0; i < factor.rows; ++i) x[i] = (x[i] - dot(factor[i], x, i)) / factor[i][i];
-}
-
-void solve_lower_transposed(const Matrix& factor, double* x) {
-  for (std::int64_t i = factor.rows - 1; i >= 0; --i) {
+void solve_transposed(const Matrix& factor, Vector& x) {
+  for (std::int64_t i = 0; i < factor.rows; ++i) {
     x[i] /= factor[i][i];
-    axpy(-x[i], factor[i], x, i);
+    axpy(-x[i], factor[i] + i + 1, x.data() + i + 1, factor.rows - i - 1);
   }
 }
 
-Vector solve_by_complement(const Matrix& l, const Matrix& reduced, const Matrix& k, const double* g,
+void solve(const Matrix& factor, Vector& x) {
+  for (std::int64_t i = factor.rows - 1; i >= 0; --i) {
+    const double rest = dot(factor[i] + i + 1, x.data() + i + 1, factor.rows - i - 1);
+    x[i] = (x[i] - rest) / factor[i][i];
+  }
+}
+
+void solve_transposed(const Matrix& factor, Matrix& m) {
+  dense_kernels().solve_transposed(factor.data.data(), factor.rows, m.data.data(), m.cols);
+}
+
+Vector solve_by_complement(const Matrix& u, const Matrix& reached, const Matrix& k, const Vector& g,
                            Vector& f) {
-  solve_lower(l, f.data());
-  Vector dual(reduced.rows, 0.0);
-  multiply(1.0, reduced, f, dual);
-  axpy(-1.0, g, dual.data(), reduced.rows);
+  solve_transposed(u, f);
+  Vector dual = g;
+  for (double& v : dual) v = -v;
+  multiply_transposed(1.0, reached, f, dual);
   solve_both(k, dual);
-  multiply_transposed(-1.0, reduced, dual, f);
-  solve_lower_transposed(l, f.data());
+  multiply(-1.0, reached, dual, f);
+  solve(u, f);
   return dual;
 }
 

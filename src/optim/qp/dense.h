@@ -30,27 +30,32 @@ inline void axpy(double a, const Vector& x, Vector& y) {
 double largest(const Vector& v);  ///< max |v|; 0 if empty
 double largest(const Matrix& m);  ///< max |m|
 double max_diagonal(const Matrix& m);
+/// The power of two next to 1/x, so that scaling by it rounds nothing; 1 for zero.
+double inverse_size(double x);
+Matrix transposed(const Matrix& m);
 
 /// y += a M x, and y += a M'x.
 void multiply(double a, const Matrix& m, const Vector& x, Vector& y);
 void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y);
-/// M M', lower triangle.
-Matrix gram(const Matrix& m);
+/// The upper triangle of H += a M'M.
+void add_gram(double a, const Matrix& m, Matrix& h);
 
-/// The Cholesky factor of a symmetric matrix, of which the lower triangle is read and overwritten. False if a
-/// pivot is not above `smallest`.
+/// The Cholesky factor U of a symmetric matrix U'U, of which the upper triangle is read and overwritten.
+/// False if a pivot is not above `smallest`.
 bool factorize(Matrix& m, double smallest);
-/// x = L⁻¹x, and x = L⁻ᵀx.
-void solve_lower(const Matrix& factor, double* x);
-void solve_lower_transposed(const Matrix& factor, double* x);
+/// x = U⁻ᵀx, and x = U⁻¹x.
+void solve_transposed(const Matrix& factor, Vector& x);
+void solve(const Matrix& factor, Vector& x);
 inline void solve_both(const Matrix& factor, Vector& x) {
-  solve_lower(factor, x.data());
-  solve_lower_transposed(factor, x.data());
+  solve_transposed(factor, x);
+  solve(factor, x);
 }
+/// M = U⁻ᵀM.
+void solve_transposed(const Matrix& factor, Matrix& m);
 
-/// Solves [H C'; C −D][x; l] = [f; g] by the Cholesky factors L of H and K of C H⁻¹C' + D, with C L⁻ᵀ given
-/// in `reduced`: f becomes x; returns l.
-Vector solve_by_complement(const Matrix& l, const Matrix& reduced, const Matrix& k, const double* g,
+/// Solves [H C'; C 0][x; l] = [f; g] by the Cholesky factors U of H and K of C H⁻¹C', with U⁻ᵀC' given in
+/// `reached`: f becomes x; returns l.
+Vector solve_by_complement(const Matrix& u, const Matrix& reached, const Matrix& k, const Vector& g,
                            Vector& f);
 
 /// Rows made orthogonal by plane rotations (one-sided Jacobi): on return M = U' M_before has orthogonal rows,

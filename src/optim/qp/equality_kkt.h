@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "optim/qp/dense.h"
 #include "optim/qp/row_space.h"
 
@@ -9,25 +11,28 @@ namespace stillpoint::detail {
 /// of C may be dependent: then g is met in least squares, and w is the shortest.
 class EqualityKkt {
  public:
-  /// `Q` is symmetric and positive semidefinite.
-  EqualityKkt(const Matrix& q, const Matrix& c);
+  /// `q` is symmetric and positive semidefinite; `factor` is its Cholesky factor if it is plainly definite,
+  /// else null.
+  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c);
 
   bool dependent() const { return rows_.dependent(); }  ///< whether rows of C are
   /// Whether x is not determined: Q is singular where C leaves x free. Solves are near the x given then.
   bool singular() const { return singular_; }
 
-  /// Corrected twice by its residual in the true system. `q` and `c` are those it was made from.
+  /// Corrected by its residual in the true system. `q` and `c` are those it was made from.
   void solve(const Matrix& q, const Matrix& c, const Vector& f, const Vector& g, Vector& x, Vector& w) const;
+  void add_solution(const Vector& f, const Vector& g, Vector& x, Vector& w) const;  ///< not corrected
 
  private:
-  void add_solution(const Vector& f, const Vector& g, Vector& x, Vector& w) const;
+  bool factorize_rows();
+  void factorize_augmented(const Matrix& q);
 
   RowSpace rows_;
   double weight_ = 0.0;  // ρ of H = Q + ρR'R, which has the solution of Q and is definite if there is but one
   bool singular_ = false;
-  Matrix factor_;      // of H
-  Matrix solved_;      // R L⁻ᵀ
-  Matrix complement_;  // the factor of R H⁻¹R'
+  std::shared_ptr<const Matrix> factor_;  // of H
+  Matrix reached_;                        // U⁻ᵀR'
+  Matrix complement_;                     // the factor of R H⁻¹R'
 };
 
 }  // namespace stillpoint::detail

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
-#include "optim/qp/newton_system.h"
+#include "optim/qp/complement_system.h"
+#include "optim/qp/normal_system.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -15,65 +17,51 @@ using optim::ProgramStatus;
 // |x| below the inverse of this.
 constexpr double kCertificate = 1e-9;
 
-Matrix stacked(const Matrix& a, const Matrix& g) {
-  Matrix c(a.rows + g.rows, g.cols);
-  std::copy(a.data.begin(), a.data.end(), c.data.begin());
-  std::copy(g.data.begin(), g.data.end(), c.data.begin() + static_cast<std::ptrdiff_t>(a.data.size()));
-  return c;
-}
-
-Vector stacked(const Vector& b, const Vector& h) {
-  Vector d = b;
-  d.insert(d.end(), h.begin(), h.end());
-  return d;
-}
-
 // The iterate, or a step: the duals l of A and G together, and the slack, which is zero for A.
 struct Iterate {
   Vector x, l, s;
   double tau = 0.0, kappa = 0.0;
 };
 
+template <class System>
 class Embedding {
  public:
-  explicit Embedding(const Instance& program)
-      : program_(program),
-        k_(program.a.rows),
-        m_(program.g.rows),
-        c_(stacked(program.a, program.g)),
-        d_(stacked(program.b, program.h)),
-        system_(program.q, c_, k_) {}
+  Embedding(System system, const Vector& p, const Vector& d)
+      : system_(std::move(system)), p_(p), d_(d), k_(system_.equalities()), m_(system_.rows() - k_) {
+    slope_ = p;
+    for (double& v : slope_) v = -v;
+  }
 
   bool start();
   bool step();
-  Point point() const;
+  Measure measure();  // of x/τ; updates the residuals that the others use
+  void put(Outcome& outcome) const;
   // Whether the iterate proves that there is no solution; then what proves it.
   bool proves(Outcome& outcome) const;
 
  private:
-  void residuals();
   double mean() const;
   void direction(const Vector& product, double tau_product, double keep, Iterate& d) const;
   double length(const Iterate& d) const;
+  std::int64_t end() const { return k_ + m_; }
 
-  const Instance& program_;
+  System system_;
+  const Vector& p_;
+  const Vector& d_;
   std::int64_t k_, m_;
-  Matrix c_;
-  Vector d_;
-  NewtonSystem system_;
+  Vector slope_;  // −p
   Iterate at_;
   Vector qx_, dual_, primal_;  // Qx, and the residuals
   double balance_ = 0.0;       // the residual of κ + p'x + …
   Iterate constant_;           // the solution for [−p; d], by which x and l follow τ
 };
 
-bool Embedding::start() {
+template <class System>
+bool Embedding<System>::start() {
   Vector w(k_ + m_, 0.0);
   std::fill(w.begin() + k_, w.end(), 1.0);
   if (!system_.factorize(w)) return false;
-  Vector f(program_.p);
-  for (double& v : f) v = -v;
-  system_.solve(f, d_, at_.x, at_.l);
+  system_.solve(slope_, d_, at_.x, at_.l);
   at_.s.assign(k_ + m_, 0.0);
   double least_s = std::numeric_limits<double>::infinity();
   double least_z = least_s;
@@ -90,24 +78,39 @@ bool Embedding::start() {
   return true;
 }
 
-void Embedding::residuals() {
+template <class System>
+Measure Embedding<System>::measure() {
   qx_.assign(at_.x.size(), 0.0);
-  multiply(1.0, program_.q, at_.x, qx_);
+  system_.add_curvature(1.0, at_.x, qx_);
+  Vector pull(at_.x.size(), 0.0);
+  system_.add_pull(1.0, at_.l, pull);
+  primal_.assign(end(), 0.0);
+  system_.add_push(1.0, at_.x, primal_);
+  const double curvature = dot(at_.x, qx_) / at_.tau;
+  const double slope = dot(p_, at_.x);
+  const double side = dot(d_, at_.l);
+  const double primal_scale = at_.tau * (1.0 + largest(d_)) + largest(primal_);
+  const double dual_scale = at_.tau * (1.0 + largest(p_)) + std::max(largest(qx_), largest(pull));
+
   dual_ = qx_;
-  multiply_transposed(1.0, c_, at_.l, dual_);
-  axpy(at_.tau, program_.p, dual_);
-  primal_ = at_.s;
-  multiply(1.0, c_, at_.x, primal_);
+  axpy(1.0, pull, dual_);
+  axpy(at_.tau, p_, dual_);
+  axpy(1.0, at_.s, primal_);
   axpy(-at_.tau, d_, primal_);
-  balance_ = at_.kappa + dot(program_.p, at_.x) + dot(d_, at_.l) + dot(at_.x, qx_) / at_.tau;
+  balance_ = at_.kappa + slope + side + curvature;
+  const double values = std::max(std::abs(curvature / 2 + slope), std::abs(curvature / 2 + side));
+  return {largest(primal_) / primal_scale, largest(dual_) / dual_scale,
+          std::abs(curvature + slope + side) / (at_.tau + values)};
 }
 
-double Embedding::mean() const {
+template <class System>
+double Embedding<System>::mean() const {
   return (dot(at_.s, at_.l) + at_.tau * at_.kappa) / static_cast<double>(m_ + 1);
 }
 
 // The step that takes s·l to s·l − product, κτ likewise, and the residuals to `keep` of what they are.
-void Embedding::direction(const Vector& product, double tau_product, double keep, Iterate& d) const {
+template <class System>
+void Embedding<System>::direction(const Vector& product, double tau_product, double keep, Iterate& d) const {
   const double gain = 1.0 - keep;
   Vector f = dual_;
   for (double& v : f) v *= -gain;
@@ -121,10 +124,10 @@ void Embedding::direction(const Vector& product, double tau_product, double keep
   Vector away = x1;
   axpy(-1.0 / at_.tau, at_.x, away);
   Vector pushed(away.size(), 0.0);
-  multiply(1.0, program_.q, away, pushed);
+  system_.add_curvature(1.0, away, pushed);
   double slope = at_.kappa / at_.tau + dot(away, pushed);
   for (std::int64_t i = k_; i < k_ + m_; ++i) slope += l1[i] * l1[i] * at_.s[i] / at_.l[i];
-  const double along = dot(program_.p, d.x) + 2.0 * dot(qx_, d.x) / at_.tau + dot(d_, d.l);
+  const double along = dot(p_, d.x) + 2.0 * dot(qx_, d.x) / at_.tau + dot(d_, d.l);
   d.tau = (gain * balance_ - tau_product / at_.tau + along) / slope;
   axpy(d.tau, x1, d.x);
   axpy(d.tau, l1, d.l);
@@ -133,7 +136,8 @@ void Embedding::direction(const Vector& product, double tau_product, double keep
   for (std::int64_t i = k_; i < k_ + m_; ++i) d.s[i] = (-product[i] - at_.s[i] * d.l[i]) / at_.l[i];
 }
 
-double Embedding::length(const Iterate& d) const {
+template <class System>
+double Embedding<System>::length(const Iterate& d) const {
   double most = 1.0;
   const auto limit = [&](double value, double change) {
     if (change < 0.0) most = std::min(most, -value / change);
@@ -147,14 +151,12 @@ double Embedding::length(const Iterate& d) const {
   return most;
 }
 
-bool Embedding::step() {
-  residuals();
+template <class System>
+bool Embedding<System>::step() {
   Vector w(k_ + m_, 0.0);
   for (std::int64_t i = k_; i < k_ + m_; ++i) w[i] = at_.s[i] / at_.l[i];
   if (!system_.factorize(w)) return false;
-  Vector f(program_.p);
-  for (double& v : f) v = -v;
-  system_.solve(f, d_, constant_.x, constant_.l);
+  system_.solve(slope_, d_, constant_.x, constant_.l);
 
   Iterate d;
   Vector product(k_ + m_, 0.0);
@@ -184,18 +186,23 @@ bool Embedding::step() {
   return true;
 }
 
-Point Embedding::point() const {
-  Point point{at_.x,
-              {at_.l.begin(), at_.l.begin() + k_},
-              {at_.l.begin() + k_, at_.l.end()},
-              {at_.s.begin() + k_, at_.s.end()}};
-  for (Vector* v : {&point.x, &point.y, &point.z, &point.s}) {
+template <class System>
+void Embedding<System>::put(Outcome& outcome) const {
+  outcome.point = {at_.x,
+                   {at_.l.begin(), at_.l.begin() + k_},
+                   {at_.l.begin() + k_, at_.l.end()},
+                   {at_.s.begin() + k_, at_.s.end()}};
+  outcome.active.clear();
+  for (std::int64_t i = 0; i < m_; ++i) {
+    if (outcome.point.z[i] > outcome.point.s[i]) outcome.active.push_back(i);
+  }
+  for (Vector* v : {&outcome.point.x, &outcome.point.y, &outcome.point.z, &outcome.point.s}) {
     for (double& value : *v) value /= at_.tau;
   }
-  return point;
 }
 
-bool Embedding::proves(Outcome& outcome) const {
+template <class System>
+bool Embedding<System>::proves(Outcome& outcome) const {
   // Without inequalities, τ and κ have nothing to be weighed against.
   if (at_.tau >= at_.kappa && m_ > 0) return false;
   const auto scaled = [](Vector v, double size) {
@@ -204,7 +211,7 @@ bool Embedding::proves(Outcome& outcome) const {
   };
   const double blocked = -dot(d_, at_.l);
   Vector pull(at_.x.size(), 0.0);
-  multiply_transposed(1.0, c_, at_.l, pull);
+  system_.add_pull(1.0, at_.l, pull);
   if (blocked > 0.0 && largest(pull) <= kCertificate * blocked) {
     const Vector l = scaled(at_.l, blocked);
     outcome.status = ProgramStatus::Infeasible;
@@ -213,11 +220,11 @@ bool Embedding::proves(Outcome& outcome) const {
     outcome.point.z.assign(l.begin() + k_, l.end());
     return true;
   }
-  const double falls = -dot(program_.p, at_.x);
+  const double falls = -dot(p_, at_.x);
   Vector qx(at_.x.size(), 0.0);
-  multiply(1.0, program_.q, at_.x, qx);
+  system_.add_curvature(1.0, at_.x, qx);
   Vector crossed = at_.s;
-  multiply(1.0, c_, at_.x, crossed);
+  system_.add_push(1.0, at_.x, crossed);
   if (falls > 0.0 && std::max(largest(qx), largest(crossed)) <= kCertificate * falls) {
     outcome.status = ProgramStatus::Unbounded;
     outcome.point.x = scaled(at_.x, falls);
@@ -228,22 +235,22 @@ bool Embedding::proves(Outcome& outcome) const {
 
 }  // namespace
 
-Outcome solve_homogeneous(const Instance& program, double tolerance, std::int64_t max_iterations) {
+template <class System>
+Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, double tolerance,
+                          std::int64_t max_iterations) {
+  const std::int64_t k = system.equalities();
+  const std::int64_t m = system.rows() - k;
   Outcome best;
-  best.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
-                Vector(program.g.rows, 0.0)};
-  best.error = measure(program, best.point);
-  Embedding embedding(program);
+  best.point = {Vector(p.size(), 0.0), Vector(k, 0.0), Vector(m, 0.0), Vector(m, 0.0)};
+  Embedding<System> embedding(std::move(system), p, d);
   if (!embedding.start()) return best;
   double least = std::numeric_limits<double>::infinity();
   for (std::int64_t i = 0;; ++i) {
     best.iterations = i;
-    Point now = embedding.point();
-    const Measure error = measure(program, now);
-    if (error.worst() < least) {
-      least = error.worst();
-      best.point = std::move(now);
-      best.error = error;
+    const double error = embedding.measure().worst();
+    if (error < least) {
+      least = error;
+      embedding.put(best);
     }
     if (least <= tolerance) {
       best.status = ProgramStatus::Optimal;
@@ -257,5 +264,10 @@ Outcome solve_homogeneous(const Instance& program, double tolerance, std::int64_
     if (!embedding.step()) return best;
   }
 }
+
+template Outcome solve_homogeneous(ComplementSystem system, const Vector& p, const Vector& d,
+                                   double tolerance, std::int64_t max_iterations);
+template Outcome solve_homogeneous(NormalSystem system, const Vector& p, const Vector& d, double tolerance,
+                                   std::int64_t max_iterations);
 
 }  // namespace stillpoint::detail

@@ -7,10 +7,13 @@
 namespace stillpoint::detail {
 
 /// An interior point method on the homogeneous embedding of a program, after Goulart and Chen (2024):
-///   Qx + A'y + G'z + pτ = 0,  Ax = bτ,  Gx + s = hτ,  κ + p'x + b'y + h'z + x'Qx/τ = 0,  s, z, τ, κ ≥ 0.
-/// x/τ is a solution if τ > 0; if it vanishes, y and z, or x, prove that there is none. The rows of A are
-/// independent, and those of G, Q and p have a size of about 1. The outcome is optimal once its error is
-/// within the tolerance, or once its certificate is; it has no active set.
-Outcome solve_homogeneous(const Instance& program, double tolerance, std::int64_t max_iterations);
+///   Qx + C'l + pτ = 0,  Cx + s = dτ,  κ + p'x + d'l + x'Qx/τ = 0,  s, l ≥ 0 for inequalities, τ, κ ≥ 0.
+/// x/τ is a solution if τ > 0; if it vanishes, l or x prove that there is none. C is A, of independent rows,
+/// with G below it, and the rows of C, Q and p have a size of about 1. The outcome is optimal once its error
+/// is within the tolerance, or once its certificate is; its active rows are a guess. The system is
+/// `ComplementSystem` or `NormalSystem`.
+template <class System>
+Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, double tolerance,
+                          std::int64_t max_iterations);
 
 }  // namespace stillpoint::detail

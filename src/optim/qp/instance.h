@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "optim/qp/dense.h"
 #include "optim/qp/equality_kkt.h"
 #include "stillpoint/optim/program_solution.h"
-
-#include <memory>
 
 namespace stillpoint::detail {
 
@@ -17,6 +16,9 @@ struct Instance {
   Matrix q, a, g;
   Vector p, b, h;
 };
+
+Matrix stacked_rows(const Instance& program);   ///< A, and below it G
+Vector stacked_sides(const Instance& program);  ///< b, and below it h
 
 /// A point of a program: x, the duals of A and of G, and the slack of G.
 struct Point {
@@ -39,7 +41,9 @@ struct Outcome {
   Measure error;
   std::int64_t iterations = 0;
   bool weakly_active = false, dual_not_unique = false, primal_not_unique = false;
-  std::vector<std::int64_t> active = {};        ///< rows of G, weakly active ones too
+  /// Rows of G: those with larger dual than slack in the units of the method; once optimal, those without
+  /// slack.
+  std::vector<std::int64_t> active = {};
   std::shared_ptr<const EqualityKkt> kkt = {};  ///< of A and these rows, if optimal
 };
 

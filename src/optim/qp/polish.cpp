@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -23,7 +24,8 @@ Matrix rows_of(const Instance& program, const Rows& active) {
 
 Point on_active_set(const Instance& program, const Rows& active, const Matrix& c, const EqualityKkt& kkt,
                     const Point& from) {
-  constexpr int steps = 2;  // the second is a correction: the first starts at the interior point's distance
+  constexpr int most_steps = 4;
+  constexpr double close = 1e-15;
   Vector x = from.x;
   Vector w = from.y;
   Vector d = program.b;
@@ -31,18 +33,18 @@ Point on_active_set(const Instance& program, const Rows& active, const Matrix& c
     w.push_back(from.z[i]);
     d.push_back(program.h[i]);
   }
-  for (int step = 0; step < steps; ++step) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < most_steps; ++step) {
     Vector f = program.p;
     for (double& v : f) v = -v;
     multiply(-1.0, program.q, x, f);
     multiply_transposed(-1.0, c, w, f);
     Vector g = d;
     multiply(-1.0, c, x, g);
-    Vector dx;
-    Vector dw;
-    kkt.solve(program.q, c, f, g, dx, dw);
-    axpy(1.0, dx, x);
-    axpy(1.0, dw, w);
+    const double left = std::max(largest(f), largest(g));
+    if (left <= close * (largest(program.p) + largest(d)) || (step > 1 && left > best / 2)) break;
+    best = left;
+    kkt.add_solution(f, g, x, w);
   }
   Point point{x, {w.begin(), w.begin() + program.a.rows}, Vector(program.g.rows, 0.0), program.h};
   multiply(-1.0, program.g, x, point.s);
@@ -94,16 +96,14 @@ Rows settled(Point& point, const Rows& active, const Zero& zero, bool& weak) {
 
 }  // namespace
 
-void polish(const Instance& program, double tolerance, Outcome& outcome) {
+void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor, double tolerance,
+            Outcome& outcome) {
   constexpr int most_corrections = 20;
   outcome.status = ProgramStatus::Inaccurate;
-  Rows active;
-  for (std::size_t i = 0; i < outcome.point.z.size(); ++i) {
-    if (outcome.point.z[i] > outcome.point.s[i]) active.push_back(static_cast<std::int64_t>(i));
-  }
+  Rows active = outcome.active;
   for (int tries = 0; tries <= most_corrections; ++tries) {
     const Matrix c = rows_of(program, active);
-    auto kkt = std::make_shared<const EqualityKkt>(program.q, c);
+    auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c);
     Point point = on_active_set(program, active, c, *kkt, outcome.point);
     const Zero zero = zero_of(program, point);
     Rows next = corrected(point, active, zero);
@@ -114,7 +114,7 @@ void polish(const Instance& program, double tolerance, Outcome& outcome) {
     Rows all = settled(point, active, zero, outcome.weakly_active);
     const Measure error = measure(program, point);
     if (!(error.worst() <= tolerance)) return;
-    if (all != active) kkt = std::make_shared<const EqualityKkt>(program.q, rows_of(program, all));
+    if (all != active) kkt = std::make_shared<const EqualityKkt>(program.q, factor, rows_of(program, all));
     outcome.status = ProgramStatus::Optimal;
     outcome.point = std::move(point);
     outcome.error = error;

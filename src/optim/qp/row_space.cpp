@@ -5,35 +5,54 @@
 
 namespace stillpoint::detail {
 
-RowSpace::RowSpace(const Matrix& c) : rows_(c.rows), independent_(c), size_(c.rows, 1.0) {
+bool plainly_independent(Matrix& gram) {
   constexpr double plainly = 1e-8;  // the square of a row's distance from the others, as part of its length
-  bool some_vanish = rows_ > c.cols;
-  for (std::int64_t i = 0; i < rows_; ++i) {
-    size_[i] = std::sqrt(dot(c[i], c[i], c.cols));
-    some_vanish = some_vanish || size_[i] == 0.0;
-    for (std::int64_t j = 0; j < c.cols; ++j) independent_[i][j] /= size_[i];
+  Vector length;
+  for (std::int64_t i = 0; i < gram.rows; ++i) length.push_back(gram[i][i]);
+  if (!factorize(gram, 0.0)) return false;
+  for (std::int64_t i = 0; i < gram.rows; ++i) {
+    if (!(gram[i][i] * gram[i][i] > plainly * length[i])) return false;
   }
-  Matrix factor = some_vanish ? Matrix() : gram(independent_);
-  if (some_vanish || !factorize(factor, plainly)) reduce(c);
+  return true;
 }
 
-void RowSpace::reduce(Matrix scaled) {
+RowSpace RowSpace::taken_as_they_are(const Matrix& c) {
+  RowSpace space;
+  space.rows_ = c.rows;
+  space.independent_ = c;
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    space.size_.push_back(std::sqrt(dot(c[i], c[i], c.cols)));
+    for (std::int64_t j = 0; j < c.cols; ++j) space.independent_[i][j] /= space.size_[i];
+  }
+  return space;
+}
+
+RowSpace RowSpace::decomposed(Matrix c) {
   constexpr double rank_tolerance = 1e-11;  // of the largest singular value
-  const Matrix turn = orthogonalize_rows(scaled);
-  Vector length(rows_);
-  for (std::int64_t i = 0; i < rows_; ++i) length[i] = std::sqrt(dot(scaled[i], scaled[i], scaled.cols));
+  const Matrix turn = orthogonalize_rows(c);
+  Vector length(c.rows);
+  for (std::int64_t i = 0; i < c.rows; ++i) length[i] = std::sqrt(dot(c[i], c[i], c.cols));
   const double least = rank_tolerance * largest(length);
   const auto rank = std::count_if(length.begin(), length.end(), [&](double l) { return l > least; });
-  independent_ = Matrix(rank, scaled.cols);
-  turn_ = Matrix(rank, rows_);
-  size_.clear();
-  for (std::int64_t i = 0; i < rows_; ++i) {
+  RowSpace space;
+  space.rows_ = c.rows;
+  space.independent_ = Matrix(rank, c.cols);
+  space.turn_ = Matrix(rank, c.rows);
+  for (std::int64_t i = 0; i < c.rows; ++i) {
     if (!(length[i] > least)) continue;
-    const auto r = static_cast<std::int64_t>(size_.size());
-    for (std::int64_t j = 0; j < scaled.cols; ++j) independent_[r][j] = scaled[i][j] / length[i];
-    std::copy_n(turn[i], rows_, turn_[r]);
-    size_.push_back(length[i]);
+    const auto r = static_cast<std::int64_t>(space.size_.size());
+    for (std::int64_t j = 0; j < c.cols; ++j) space.independent_[r][j] = c[i][j] / length[i];
+    std::copy_n(turn[i], c.rows, space.turn_[r]);
+    space.size_.push_back(length[i]);
   }
+  return space;
+}
+
+RowSpace::RowSpace(const Matrix& c) {
+  *this = taken_as_they_are(c);
+  Matrix pivots(c.rows, c.rows);
+  add_gram(1.0, transposed(independent_), pivots);
+  if (!plainly_independent(pivots)) *this = decomposed(c);
 }
 
 Vector RowSpace::reduced(const Vector& r) const {

@@ -4,12 +4,21 @@
 
 namespace stillpoint::detail {
 
+/// Factorizes the products of rows with each other, as `factorize`; false if the rows are dependent, or
+/// nearly.
+bool plainly_independent(Matrix& gram);
+
 /// The rows of a matrix C as U Σ R, with independent rows R, diagonal Σ and orthonormal columns U: a matrix
-/// of full rank in its place, and the way there and back. Where the rows are plainly independent, R has them,
-/// scaled, and U is the identity; else it is the singular value decomposition.
+/// of full rank in its place, and the way there and back.
 class RowSpace {
  public:
+  RowSpace() = default;
+  /// Where the rows are plainly independent, as `taken_as_they_are`; else as `decomposed`.
   explicit RowSpace(const Matrix& c);
+  /// R has the rows, scaled to length 1, and U is the identity.
+  static RowSpace taken_as_they_are(const Matrix& c);
+  /// By the singular value decomposition.
+  static RowSpace decomposed(Matrix c);
 
   const Matrix& independent() const { return independent_; }  ///< R
   bool dependent() const { return independent_.rows < rows_; }
@@ -19,12 +28,10 @@ class RowSpace {
   Vector widened(const Vector& v) const;
 
  private:
-  void reduce(Matrix scaled);
-
-  std::int64_t rows_;
-  Matrix independent_;
+  std::int64_t rows_ = 0;
+  Matrix independent_ = {};
   Matrix turn_ = {};  // U', where U is not the identity
-  Vector size_;       // of Σ
+  Vector size_ = {};  // of Σ
 };
 
 }  // namespace stillpoint::detail

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "optim/qp/homogeneous.h"
 #include "optim/qp/polish.h"
 #include "optim/qp/row_space.h"
+#include "optim/qp/scaled.h"
+#include "optim/qp/whitened.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -29,9 +32,6 @@ bool convex(const Matrix& q, double rounding) {
   return factorize(shifted, 0.0);
 }
 
-// The power of two next to 1/x, so that scaling rounds nothing; 1 for zero.
-double inverse_size(double x) { return x > 0.0 ? std::exp2(-std::round(std::log2(x))) : 1.0; }
-
 // The part of b that Ax cannot reach. Where rows are dependent, those of `independent()` are orthonormal.
 Vector unreachable(const Instance& program, const Vector& reduced, const RowSpace& rows) {
   if (!rows.dependent()) return Vector(program.b.size(), 0.0);
@@ -42,40 +42,20 @@ Vector unreachable(const Instance& program, const Vector& reduced, const RowSpac
   return left;
 }
 
-// A program whose numbers have a size of about 1, and the way back.
-struct Scaled {
-  Instance program;
-  double cost = 1.0;
-  Vector row = {};
+template <class Form>
+Outcome solve_as(const Form& form, const InstanceOptions& options) {
+  Outcome outcome =
+      solve_homogeneous(form.system(), form.p(), form.d(), options.tolerance, options.max_iterations);
+  form.undo(outcome);
+  return outcome;
+}
 
-  Scaled(const Instance& from, const RowSpace& equalities, const Vector& b) : program(from) {
-    cost = inverse_size(std::max(largest(from.q), largest(from.p)));
-    for (double& v : program.q.data) v *= cost;
-    for (double& v : program.p) v *= cost;
-    program.a = equalities.independent();
-    program.b = b;
-    for (std::int64_t i = 0; i < from.g.rows; ++i) {
-      row.push_back(inverse_size(std::sqrt(dot(from.g[i], from.g[i], from.g.cols))));
-      for (std::int64_t j = 0; j < from.g.cols; ++j) program.g[i][j] *= row[i];
-      program.h[i] *= row[i];
-    }
-  }
-
-  // Duals of a solution are in units of the cost; a certificate has none, and a ray is in its inverse.
-  void undo(Outcome& outcome, const RowSpace& equalities) const {
-    const double unit = outcome.status == ProgramStatus::Infeasible ? 1.0 : cost;
-    Point& point = outcome.point;
-    point.y = equalities.widened(point.y);
-    for (double& v : point.y) v /= unit;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      point.z[i] *= row[i] / unit;
-      point.s[i] /= row[i];
-    }
-    if (outcome.status == ProgramStatus::Unbounded) {
-      for (double& v : point.x) v *= cost;
-    }
-  }
-};
+// The Cholesky factor of Q if it is plainly definite, else null.
+std::shared_ptr<const Matrix> definite_factor(const Matrix& q) {
+  constexpr double plainly = 1e-8;  // of the largest diagonal entry
+  auto factor = std::make_shared<Matrix>(q);
+  return factorize(*factor, plainly * max_diagonal(q)) ? factor : nullptr;
+}
 
 Outcome nothing(const Instance& program, ProgramStatus status) {
   Outcome outcome;
@@ -91,25 +71,29 @@ Outcome nothing(const Instance& program, ProgramStatus status) {
 
 Outcome solve_instance(const Instance& program, const InstanceOptions& options) {
   if (!all_finite(program)) return nothing(program, ProgramStatus::NotFinite);
-  if (!convex(program.q, options.rounding)) return nothing(program, ProgramStatus::NotConvex);
+  const std::shared_ptr<const Matrix> factor = definite_factor(program.q);
+  if (factor == nullptr && !convex(program.q, options.rounding))
+    return nothing(program, ProgramStatus::NotConvex);
   const RowSpace equalities(program.a);
-  const Vector b = equalities.reduced(program.b);
-  const Vector left = unreachable(program, b, equalities);
+  Instance independent = program;
+  independent.a = equalities.independent();
+  independent.b = equalities.reduced(program.b);
+  const Vector left = unreachable(program, independent.b, equalities);
   constexpr double consistent = 10.0;  // in tolerances
   if (largest(left) > consistent * options.tolerance * largest(program.b)) {
     Outcome outcome = nothing(program, ProgramStatus::Infeasible);
     for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
     return outcome;
   }
-  const Scaled scaled(program, equalities, b);
-  Outcome outcome = solve_homogeneous(scaled.program, options.tolerance, options.max_iterations);
-  scaled.undo(outcome, equalities);
+  Outcome outcome = factor != nullptr ? solve_as(Whitened(independent, *factor), options)
+                                      : solve_as(Scaled(independent), options);
+  outcome.point.y = equalities.widened(outcome.point.y);
   if (outcome.status == ProgramStatus::Infeasible || outcome.status == ProgramStatus::Unbounded)
     return outcome;
   // An iterate that came near, too, may show the active set.
   const ProgramStatus interior = outcome.status;
   outcome.error = measure(program, outcome.point);
-  polish(program, options.tolerance, outcome);
+  polish(program, factor, options.tolerance, outcome);
   if (outcome.status == ProgramStatus::Inaccurate && interior == ProgramStatus::IterationLimit)
     outcome.status = interior;
   return outcome;

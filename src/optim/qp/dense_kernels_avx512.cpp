@@ -1,0 +1,2 @@
+#define STILLPOINT_KERNEL_SET avx512
+#include "optim/qp/dense_kernels.inc"

@@ -1,0 +1,50 @@
+#include "optim/qp/normal_system.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "optim/qp/corrections.h"
+
+namespace stillpoint::detail {
+
+NormalSystem::NormalSystem(Matrix q, Matrix c, std::int64_t equalities)
+    : q_(std::move(q)), c_(std::move(c)), equalities_(equalities), weight_(std::max(1.0, max_diagonal(q_))) {}
+
+bool NormalSystem::factorize(const Vector& w) {
+  constexpr double regularization = 1e-10;  // of Q, as part of the largest diagonal entry, or of 1
+  w_ = w;
+  factor_ = q_;
+  Matrix weighted = c_;
+  for (std::int64_t i = 0; i < rows(); ++i) {
+    const double root = std::sqrt(scale(i));
+    for (std::int64_t j = 0; j < unknowns(); ++j) weighted[i][j] *= root;
+  }
+  add_gram(1.0, weighted, factor_);
+  for (std::int64_t j = 0; j < unknowns(); ++j) factor_[j][j] += regularization * weight_;
+  if (!detail::factorize(factor_, 0.0)) return false;
+  Matrix a(equalities_, unknowns());
+  std::copy_n(c_.data.begin(), a.data.size(), a.data.begin());
+  reached_ = transposed(a);
+  solve_transposed(factor_, reached_);
+  complement_ = Matrix(equalities_, equalities_);
+  add_gram(1.0, reached_, complement_);
+  return detail::factorize(complement_, 0.0);
+}
+
+void NormalSystem::add_solution(Vector f, const Vector& g, Vector& x, Vector& l) const {
+  Vector pulled = g;
+  for (std::int64_t i = 0; i < rows(); ++i) pulled[i] *= scale(i);
+  add_pull(1.0, pulled, f);
+  const Vector equal(g.begin(), g.begin() + equalities_);
+  const Vector dual = solve_by_complement(factor_, reached_, complement_, equal, f);
+  axpy(1.0, f, x);
+  for (std::int64_t i = 0; i < rows(); ++i)
+    l[i] += i < equalities_ ? dual[i] : (dot(c_[i], f.data(), unknowns()) - g[i]) / w_[i];
+}
+
+void NormalSystem::solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const {
+  solve_corrected(*this, f, g, x, l);
+}
+
+}  // namespace stillpoint::detail
