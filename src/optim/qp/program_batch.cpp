@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "optim/qp/both_products.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -76,15 +77,6 @@ std::int64_t checked_rows(const char* matrix_name, const at::Tensor& matrix, con
   return matrix.size(-2);
 }
 
-at::Tensor times(const at::Tensor& matrix, const at::Tensor& v) {
-  if (matrix.dim() == 2) return at::matmul(v, matrix.t());
-  return at::matmul(matrix, v.unsqueeze(2)).squeeze(2);
-}
-
-at::Tensor times_transposed(const at::Tensor& matrix, const at::Tensor& v) {
-  return times(matrix.transpose(-2, -1), v);
-}
-
 }  // namespace
 
 ProgramBatch::ProgramBatch(optim::QuadraticProgram program) : program_(std::move(program)) {
@@ -113,33 +105,39 @@ at::TensorOptions ProgramBatch::options() const {
   return {};
 }
 
-at::Tensor ProgramBatch::row_duals_pulled(const at::Tensor& z) const {
-  at::Tensor pulled = at::zeros({size_, n_}, options());
-  if (m_ > 0) pulled = pulled + times_transposed(program_.G, z.narrow(1, 0, m_));
-  if (program_.lower.defined()) pulled = pulled - z.narrow(1, m_, n_);
-  if (program_.upper.defined()) pulled = pulled + z.narrow(1, m_ + lower_rows(), n_);
-  return pulled;
-}
-
-at::Tensor ProgramBatch::row_gaps(const at::Tensor& x, const at::Tensor& s) const {
-  std::vector<at::Tensor> gaps;
-  if (m_ > 0) gaps.push_back(times(program_.G, x) - program_.h);
-  if (program_.lower.defined()) gaps.push_back(program_.lower - x);
-  if (program_.upper.defined()) gaps.push_back(x - program_.upper);
-  return gaps.empty() ? s : at::cat(gaps, 1) + s;
-}
-
 at::Tensor ProgramBatch::residual(const at::Tensor& state) const {
   const at::Tensor x = state.narrow(1, 0, n_);
   const at::Tensor w = state.narrow(1, n_, rows());
   const at::Tensor y = state.narrow(1, n_ + rows(), k_);
   const at::Tensor z = w.clamp_min(0);  // its derivative at zero is one: weakly active rows count as active
-  at::Tensor slope = row_duals_pulled(z);
-  if (program_.Q.defined()) slope = slope + (times(program_.Q, x) + times_transposed(program_.Q, x)) / 2;
-  if (program_.p.defined()) slope = slope + program_.p;
-  if (k_ > 0) slope = slope + times_transposed(program_.A, y);
-  std::vector<at::Tensor> r = {slope, at::where(open_, -1 - w, row_gaps(x, z - w))};
-  if (k_ > 0) r.push_back(times(program_.A, x) - program_.b);
+  const at::Tensor s = z - w;
+  at::Tensor slope =
+      program_.p.defined() ? program_.p.expand({size_, n_}) : at::zeros({size_, n_}, options());
+  std::vector<at::Tensor> gaps;
+  if (program_.Q.defined()) {
+    const BothProducts q = both_products(program_.Q, x, x);
+    slope = slope + (q.forward + q.transposed) / 2;
+  }
+  if (m_ > 0) {
+    const BothProducts g = both_products(program_.G, x, z.narrow(1, 0, m_));
+    slope = slope + g.transposed;
+    gaps.push_back(g.forward - program_.h);
+  }
+  if (program_.lower.defined()) {
+    slope = slope - z.narrow(1, m_, n_);
+    gaps.push_back(program_.lower - x);
+  }
+  if (program_.upper.defined()) {
+    slope = slope + z.narrow(1, m_ + lower_rows(), n_);
+    gaps.push_back(x - program_.upper);
+  }
+  std::vector<at::Tensor> r = {slope};
+  if (rows() > 0) r.push_back(at::where(open_, -1 - w, at::cat(gaps, 1) + s));
+  if (k_ > 0) {
+    const BothProducts a = both_products(program_.A, x, y);
+    r[0] = r[0] + a.transposed;
+    r.push_back(a.forward - program_.b);
+  }
   return at::cat(r, 1);
 }
 

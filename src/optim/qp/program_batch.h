@@ -33,9 +33,6 @@ class ProgramBatch {
   at::Tensor residual(const at::Tensor& state) const;
 
  private:
-  at::Tensor row_duals_pulled(const at::Tensor& z) const;
-  at::Tensor row_gaps(const at::Tensor& x, const at::Tensor& s) const;
-
   optim::QuadraticProgram program_;
   std::int64_t size_ = 1, n_ = 0, m_ = 0, k_ = 0;
   at::Tensor open_;
