@@ -23,9 +23,13 @@ std::vector<double> right_side_norms(const at::Tensor& b, Norm norm) {
 
 void confirm(const LinearOperator& a, const at::Tensor& b, const ResolvedTolerance& tolerance,
              Solution<at::Tensor>& solution) {
-  Stats& stats = solution.stats;
-  stats.residual = row_norms(residual(a, b, solution.value), tolerance.norm);
-  ++stats.evaluations;
+  ++solution.stats.evaluations;
+  confirm(residual(a, b, solution.value), b, tolerance, solution.stats);
+}
+
+void confirm(const at::Tensor& residual, const at::Tensor& b, const ResolvedTolerance& tolerance,
+             Stats& stats) {
+  stats.residual = row_norms(residual, tolerance.norm);
   const std::vector<double> scale = right_side_norms(b, tolerance.norm);
   for (std::size_t i = 0; i < scale.size(); ++i) {
     const double allowed = 2.0 * tolerance.allowed(scale[i]);

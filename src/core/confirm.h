@@ -25,5 +25,8 @@ std::vector<double> right_side_norms(const at::Tensor& b, Norm norm);
 /// tolerance (and its rounding) become inaccurate.
 void confirm(const LinearOperator& a, const at::Tensor& b, const ResolvedTolerance& tolerance,
              Solution<at::Tensor>& solution);
+/// The same where b − A x is known already.
+void confirm(const at::Tensor& residual, const at::Tensor& b, const ResolvedTolerance& tolerance,
+             Stats& stats);
 
 }  // namespace stillpoint::detail

@@ -55,7 +55,7 @@ void EqualityKkt::add_solution(const Vector& f, const Vector& g, Vector& x, Vect
 void EqualityKkt::solve(const Matrix& q, const Matrix& c, const Vector& f, const Vector& g, Vector& x,
                         Vector& w) const {
   constexpr int most_corrections = 2;
-  constexpr double close = 1e-15;  // of the right-hand side
+  constexpr double close = 1e-14;  // of the right-hand side
   x.assign(q.rows, 0.0);
   w.assign(c.rows, 0.0);
   add_solution(f, g, x, w);

@@ -86,7 +86,6 @@ at::Tensor KktAdjoint::solved(const at::Tensor& b, bool transposed) const {
 
 Solution<at::Tensor> KktAdjoint::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& /*x0*/,
                                        const ResolvedTolerance& tolerance) const {
-  const auto misses = [&](const at::Tensor& u) { return residual(a, b, u).abs().amax(1); };
   Solution<at::Tensor> solution{solved(b, /*transposed=*/true), {}};
   const std::int64_t batch = b.size(0);
   solution.stats.method = "KktAdjoint";
@@ -97,16 +96,19 @@ Solution<at::Tensor> KktAdjoint::solve(const LinearOperator& a, const at::Tensor
     solution.stats.residual.assign(batch, 0.0);
     return solution;
   }
-  const at::Tensor missed = misses(solution.value);
+  at::Tensor left = residual(a, b, solution.value);
+  const at::Tensor missed = left.abs().amax(1);
   const at::Tensor wrong = missed > tolerance.allowed(1.0) * b.abs().amax(1);
   solution.stats.evaluations = 1;
   if (wrong.any().item<bool>()) {
     const at::Tensor other = solved(b, /*transposed=*/false);
-    const at::Tensor better = misses(other) < missed;
+    const at::Tensor left_by_other = residual(a, b, other);
+    const at::Tensor better = (left_by_other.abs().amax(1) < missed).unsqueeze(1);
     ++solution.stats.evaluations;
-    solution.value = at::where(better.unsqueeze(1), other, solution.value);
+    solution.value = at::where(better, other, solution.value);
+    left = at::where(better, left_by_other, left);
   }
-  confirm(a, b, tolerance, solution);
+  confirm(left, b, tolerance, solution.stats);
   return solution;
 }
 
