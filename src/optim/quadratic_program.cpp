@@ -10,12 +10,17 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "optim/closest_feasible.h"
 #include "optim/qp/kkt_adjoint.h"
 #include "optim/qp/program_batch.h"
 #include "optim/qp/solve_instance.h"
+#include "optim/qp/warm_start.h"
+#include "optim/smoothed_program.h"
 #include "stillpoint/autograd/implicit.h"
 
 namespace stillpoint {
@@ -38,13 +43,23 @@ detail::InstanceOptions instance_options(const QuadraticProgramOptions& options,
 }
 
 std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, const ProgramBatch& batch,
-                                     const detail::InstanceOptions& options) {
+                                     const QuadraticProgramOptions& options) {
+  const detail::InstanceOptions resolved = instance_options(options, batch.options().dtype().toScalarType());
   const detail::ProgramNumbers numbers(program, batch);
+  std::optional<detail::WarmStart> start;
+  if (options.warm_start && !batch.mu().defined()) start.emplace(*options.warm_start, batch);
+  const at::Tensor mu =
+      batch.mu().defined() ? batch.mu().detach().to(at::kCPU, at::kDouble) : at::zeros({1, 1}, at::kDouble);
   std::vector<SolvedProgram> solved(batch.size());
   at::parallel_for(0, batch.size(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      solved[i].sample = numbers.sample(i);
-      solved[i].outcome = detail::solve_instance(solved[i].sample.program, options);
+      SolvedProgram& own = solved[i];
+      own.sample = numbers.sample(i);
+      const std::optional<detail::Outcome> from = start ? start->sample(i, own.sample) : std::nullopt;
+      const double barrier = mu.data_ptr<double>()[mu.size(0) == 1 ? 0 : i];
+      own.outcome = detail::solve_instance(own.sample.program, resolved, barrier, from ? &*from : nullptr);
+      own.no_gradient = options.on_infeasible != optim::OnInfeasible::Nan &&
+                        own.outcome.status == ProgramStatus::Infeasible;
     }
   });
   return solved;
@@ -110,17 +125,21 @@ optim::ProgramStats report(const std::vector<SolvedProgram>& solved) {
   return stats;
 }
 
-// Cuts states into what they consist of.
+// The parts of a solution from those of states.
 struct StateParts {
-  at::Tensor x, z, s, y;
+  at::Tensor x, z, lower, upper, y, slack;
 
   StateParts(const at::Tensor& state, const ProgramBatch& batch) {
     const std::int64_t n = batch.unknowns();
+    const std::int64_t m = batch.general_rows();
+    const auto [dual, gap] = batch.pair(state.narrow(1, n, batch.rows()));
     x = state.narrow(1, 0, n);
-    const at::Tensor w = state.narrow(1, n, batch.rows());
-    z = w.clamp_min(0);
-    s = z - w;
+    z = dual.narrow(1, 0, m);
+    lower = dual.narrow(1, m, batch.lower_rows());
+    upper = dual.narrow(1, m + batch.lower_rows(), batch.upper_rows());
     y = state.narrow(1, n + batch.rows(), batch.equalities());
+    const double infinity = std::numeric_limits<double>::infinity();
+    slack = gap.narrow(1, 0, m).masked_fill(batch.open().narrow(1, 0, m), infinity);
   }
 };
 
@@ -128,11 +147,16 @@ struct StateParts {
 
 optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
                                          const QuadraticProgramOptions& options) {
-  const auto batch = std::make_shared<const ProgramBatch>(program);
-  const detail::InstanceOptions resolved = instance_options(options, batch->options().dtype().toScalarType());
-  const auto solved =
-      std::make_shared<const std::vector<SolvedProgram>>(solve_all(program, *batch, resolved));
+  if (const auto* ridge = std::get_if<optim::Ridge>(&options.smoothing)) {
+    QuadraticProgramOptions plain = options;
+    plain.smoothing = std::monostate();
+    return quadratic_program(detail::with_ridge(program, *ridge), plain);
+  }
+  if (std::holds_alternative<optim::Perturbed>(options.smoothing))
+    return detail::solve_perturbed(program, options);
 
+  const auto batch = std::make_shared<const ProgramBatch>(program, options.smoothing);
+  const auto solved = std::make_shared<const std::vector<SolvedProgram>>(solve_all(program, *batch, options));
   optim::ProgramSolution solution;
   solution.stats = report(*solved);
   const detail::KktAdjoint adjoint(solved, {batch->unknowns(), batch->rows(), batch->equalities()});
@@ -142,22 +166,18 @@ optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
   const at::Tensor state =
       implicit(condition, states(*solved, *batch, has_point),
                {.solver = adjoint, .on_failure = options.on_failure}, solution.stats.backward);
-
-  const std::int64_t m = batch->general_rows();
-  const std::int64_t lower = batch->lower_rows();
   const StateParts parts(state + nothing_there(*solved, *batch), *batch);
   solution.x = parts.x;
-  solution.z = parts.z.narrow(1, 0, m);
+  solution.z = parts.z;
   solution.y = parts.y;
-  solution.lower = parts.z.narrow(1, m, lower);
-  solution.upper = parts.z.narrow(1, m + lower, batch->upper_rows());
-  const double infinity = std::numeric_limits<double>::infinity();
-  solution.slack = parts.s.narrow(1, 0, m).masked_fill(batch->open().narrow(1, 0, m), infinity);
-
+  solution.lower = parts.lower;
+  solution.upper = parts.upper;
+  solution.slack = parts.slack;
   const StateParts proof(states(*solved, *batch, proven_infeasible), *batch);
-  solution.certificate = {proof.z.narrow(1, 0, m), proof.y, proof.z.narrow(1, m, lower),
-                          proof.z.narrow(1, m + lower, batch->upper_rows())};
+  solution.certificate = {proof.z, proof.y, proof.lower, proof.upper};
   solution.ray = rays(*solved, *batch);
+  if (options.on_infeasible == optim::OnInfeasible::ClosestFeasible)
+    detail::fill_closest_feasible(program, options, solution);
   report_failure(solution.stats, options.on_failure);
   return solution;
 }

@@ -7,6 +7,7 @@
 #include "stillpoint/core/solution.h"
 #include "stillpoint/optim/interior_point.h"
 #include "stillpoint/optim/program_solution.h"
+#include "stillpoint/optim/smoothing.h"
 
 namespace stillpoint {
 namespace optim {
@@ -32,6 +33,11 @@ struct QuadraticProgram {
 /// Options of `quadratic_program`. The defaults suit most programs.
 struct QuadraticProgramOptions {
   optim::InteriorPoint solver = {};
+  optim::Smoothing smoothing = {};  ///< `optim::Ridge{ε}`, `optim::Barrier{μ}` or `optim::Perturbed{…}`
+  /// The solution of a program with the same shapes. If its active set is still the right one, or nearly, a
+  /// sample needs no interior point iterations. It never changes what is found. Not used with a barrier.
+  std::optional<optim::ProgramSolution> warm_start = {};
+  optim::OnInfeasible on_infeasible = optim::OnInfeasible::Nan;
   /// > 0: largest primal residual, dual residual and gap of the interior iterate at which the polish begins,
   /// and of a solution, each relative to the largest term in it. Empty: 1e-9 for double, 1e-7 for float.
   std::optional<double> tolerance = {};
@@ -50,7 +56,7 @@ struct QuadraticProgramOptions {
 /// one-sided derivative. Where active rows are dependent x has its derivative along changes that keep them
 /// consistent, and the duals that of smallest norm. Samples that are not optimal, or whose x is not unique,
 /// get NaN, unless the gradient that arrives at them is zero. The x of a linear program has zero derivative
-/// in p.
+/// in p; see `optim::Smoothing`.
 ///
 /// **Errors.** A c10::Error names the part if its shape, dtype or device does not fit the others, or if there
 /// is none that says how many unknowns there are.

@@ -33,6 +33,12 @@ at::Tensor number_column(const char* what, const optim::RowNumber& number, const
   return t.reshape({-1, 1});
 }
 
+at::Tensor positive_column(const char* what, const optim::RowNumber& number, const at::Tensor& y) {
+  const at::Tensor column = number_column(what, number, y);
+  TORCH_CHECK((column > 0).all().item<bool>(), what, ": expected numbers > 0, got ", column.min());
+  return column;
+}
+
 at::Tensor for_each_row(const char* what, const at::Tensor& t, at::IntArrayRef shape, const at::Tensor& y) {
   std::vector<std::int64_t> sizes{y.size(0)};
   sizes.insert(sizes.end(), shape.begin(), shape.end());

@@ -15,6 +15,9 @@ void check_rows(const char* what, const at::Tensor& t, std::int64_t dimensions =
 /// `number` as `[B, 1]` or `[1, 1]`, like y, which is `[B, …]`.
 at::Tensor number_column(const char* what, const optim::RowNumber& number, const at::Tensor& y);
 
+/// The same; throws unless all numbers are > 0.
+at::Tensor positive_column(const char* what, const optim::RowNumber& number, const at::Tensor& y);
+
 /// `t`, which is `shape` or one of these for each row of y, as `[B, shape…]`.
 at::Tensor for_each_row(const char* what, const at::Tensor& t, at::IntArrayRef shape, const at::Tensor& y);
 

@@ -10,6 +10,8 @@
 
 namespace stillpoint::detail {
 
+class BarrierKkt;
+
 /// One program in double: min ½x'Qx + p'x subject to Ax = b, Gx ≤ h. Bounds are rows of G, and rows that
 /// constrain nothing are left out.
 struct Instance {
@@ -44,7 +46,8 @@ struct Outcome {
   /// Rows of G: those with larger dual than slack in the units of the method; once optimal, those without
   /// slack.
   std::vector<std::int64_t> active = {};
-  std::shared_ptr<const EqualityKkt> kkt = {};  ///< of A and these rows, if optimal
+  std::shared_ptr<const EqualityKkt> kkt = {};     ///< of A and these rows, if optimal
+  std::shared_ptr<const BarrierKkt> barrier = {};  ///< in its place, with a barrier
 };
 
 }  // namespace stillpoint::detail

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/confirm.h"
+#include "optim/qp/barrier.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -55,6 +56,30 @@ void solve_sample(const SolvedProgram& solved, const StateLayout& layout, bool t
   }
 }
 
+// The same at a point inside: J is [Q G'Z A'; G −S 0; A 0 0] with Z = z/(z + s) and S = s/(z + s).
+void solve_inside(const SolvedProgram& solved, const StateLayout& layout, bool transposed,
+                  const double* right, double* u) {
+  const std::vector<std::int64_t>& row = solved.sample.row;
+  const Point& point = solved.outcome.point;
+  const std::int64_t n = layout.unknowns;
+  const double* of_rows = right + n;
+  std::copy_n(of_rows, layout.rows, u + n);  // of rows that constrain nothing
+  Vector f(right, right + n);
+  Vector g(right + n + layout.rows, right + layout.width());
+  const auto share = [&](std::size_t i) { return 1.0 + point.s[i] / point.z[i]; };  // 1/Z
+  for (std::size_t i = 0; i < row.size(); ++i) g.push_back(of_rows[row[i]] * (transposed ? share(i) : 1.0));
+  for (Vector* v : {&f, &g}) {
+    for (double& value : *v) value = -value;
+  }
+  Vector x;
+  Vector l;
+  solved.outcome.barrier->solve(std::move(f), g, x, l);
+  std::copy(x.begin(), x.end(), u);
+  std::copy_n(l.begin(), layout.equalities, u + n + layout.rows);
+  for (std::size_t i = 0; i < row.size(); ++i)
+    u[n + row[i]] = l[layout.equalities + static_cast<std::int64_t>(i)] * (transposed ? 1.0 : share(i));
+}
+
 const char* advice(Status status) {
   return status == Status::NonFinite
              ? "these programs were not solved, or have no unique solution; look at their status and flags"
@@ -62,6 +87,13 @@ const char* advice(Status status) {
 }
 
 }  // namespace
+
+// Zero for samples whose gradient is to be zero, whatever arrives.
+at::Tensor KktAdjoint::without_dropped(const at::Tensor& b) const {
+  at::Tensor dropped = at::zeros({b.size(0), 1}, at::kBool);
+  for (std::int64_t i = 0; i < b.size(0); ++i) dropped.data_ptr<bool>()[i] = (*programs_)[i].no_gradient;
+  return b.masked_fill(dropped.to(b.device()), 0.0);
+}
 
 at::Tensor KktAdjoint::solved(const at::Tensor& b, bool transposed) const {
   const at::Tensor right = b.to(at::kCPU, at::kDouble).contiguous();
@@ -72,9 +104,11 @@ at::Tensor KktAdjoint::solved(const at::Tensor& b, bool transposed) const {
   at::parallel_for(0, right.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const double* own = from + i * width;
-      if (std::all_of(own, own + width, [](double v) { return v == 0.0; })) continue;
       const SolvedProgram& program = (*programs_)[i];
-      if (program.differentiable()) {
+      if (std::all_of(own, own + width, [](double v) { return v == 0.0; })) continue;
+      if (program.differentiable() && program.outcome.barrier) {
+        solve_inside(program, layout_, transposed, own, to + i * width);
+      } else if (program.differentiable()) {
         solve_sample(program, layout_, transposed, own, to + i * width);
       } else {
         std::fill_n(to + i * width, width, std::nan(""));
@@ -84,8 +118,9 @@ at::Tensor KktAdjoint::solved(const at::Tensor& b, bool transposed) const {
   return u.to(b.options());
 }
 
-Solution<at::Tensor> KktAdjoint::solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& /*x0*/,
-                                       const ResolvedTolerance& tolerance) const {
+Solution<at::Tensor> KktAdjoint::solve(const LinearOperator& a, const at::Tensor& given,
+                                       const at::Tensor& /*x0*/, const ResolvedTolerance& tolerance) const {
+  const at::Tensor b = without_dropped(given);
   Solution<at::Tensor> solution{solved(b, /*transposed=*/true), {}};
   const std::int64_t batch = b.size(0);
   solution.stats.method = "KktAdjoint";

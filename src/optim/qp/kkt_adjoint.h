@@ -15,8 +15,9 @@ namespace stillpoint::detail {
 struct SolvedProgram {
   ProgramNumbers::Sample sample;
   Outcome outcome;
+  bool no_gradient = false;
 
-  /// Whether x has a derivative.
+  /// Whether x has a derivative; where not, it is NaN, or zero if `no_gradient`.
   bool differentiable() const {
     return outcome.status == optim::ProgramStatus::Optimal && !outcome.primal_not_unique;
   }
@@ -29,8 +30,8 @@ struct StateLayout {
 };
 
 /// Solves with −J or −Jᵀ, J the Jacobian of `ProgramBatch::residual`, by the factorized system of the active
-/// set: O(n² + mn) a sample. Which of the two it is, derivatives of each order in turn, is told by the
-/// residual. Samples that have no derivative get NaN, or zero if their right-hand side is zero.
+/// set, or of the barrier: O(n² + mn) a sample. Which of the two it is, derivatives of each order in turn, is
+/// told by the residual. Samples that have no derivative get NaN, or zero if their right-hand side is zero.
 class KktAdjoint {
  public:
   KktAdjoint(std::shared_ptr<const std::vector<SolvedProgram>> programs, StateLayout layout)
@@ -40,6 +41,7 @@ class KktAdjoint {
                              const ResolvedTolerance& tolerance) const;
 
  private:
+  at::Tensor without_dropped(const at::Tensor& b) const;
   at::Tensor solved(const at::Tensor& b, bool transposed) const;
 
   std::shared_ptr<const std::vector<SolvedProgram>> programs_;

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <limits>
 #include <utility>
+#include <variant>
 
 #include "core/check.h"
+#include "optim/projections/arguments.h"
 #include "optim/qp/both_products.h"
 
 namespace stillpoint::detail {
@@ -79,7 +81,8 @@ std::int64_t checked_rows(const char* matrix_name, const at::Tensor& matrix, con
 
 }  // namespace
 
-ProgramBatch::ProgramBatch(optim::QuadraticProgram program) : program_(std::move(program)) {
+ProgramBatch::ProgramBatch(optim::QuadraticProgram program, const optim::Smoothing& smoothing)
+    : program_(std::move(program)) {
   const std::vector<Part> parts = parts_of(program_);
   size_ = checked_size(parts);
   n_ = unknowns_of(parts);
@@ -96,6 +99,9 @@ ProgramBatch::ProgramBatch(optim::QuadraticProgram program) : program_(std::move
   add(program_.lower, -infinity);
   add(program_.upper, infinity);
   open_ = open.empty() ? at::empty({size_, 0}, options().dtype(at::kBool)) : at::cat(open, 1);
+  if (const auto* barrier = std::get_if<optim::Barrier>(&smoothing)) {
+    mu_ = positive_column("smoothing.mu", barrier->mu, at::empty({size_, n_}, options()));
+  }
 }
 
 at::TensorOptions ProgramBatch::options() const {
@@ -105,12 +111,24 @@ at::TensorOptions ProgramBatch::options() const {
   return {};
 }
 
+// At w = 0 the derivative of max(w, 0) is taken to be one: weakly active rows count as active.
+ProgramBatch::RowPair ProgramBatch::pair(const at::Tensor& w) const {
+  if (!mu_.defined()) {
+    const at::Tensor z = w.clamp_min(0);
+    return {z, z - w};
+  }
+  const at::Tensor root = (w * w + 4 * mu_).sqrt();  // z + s
+  const at::Tensor larger = (w.abs() + root) / 2;
+  const at::Tensor smaller = mu_ / larger;
+  const at::Tensor above = w > 0;
+  return {at::where(above, larger, smaller).masked_fill(open_, 0), at::where(above, smaller, larger)};
+}
+
 at::Tensor ProgramBatch::residual(const at::Tensor& state) const {
   const at::Tensor x = state.narrow(1, 0, n_);
   const at::Tensor w = state.narrow(1, n_, rows());
   const at::Tensor y = state.narrow(1, n_ + rows(), k_);
-  const at::Tensor z = w.clamp_min(0);  // its derivative at zero is one: weakly active rows count as active
-  const at::Tensor s = z - w;
+  const auto [z, s] = pair(w);
   at::Tensor slope =
       program_.p.defined() ? program_.p.expand({size_, n_}) : at::zeros({size_, n_}, options());
   std::vector<at::Tensor> gaps;
@@ -146,11 +164,9 @@ ProgramNumbers::ProgramNumbers(const optim::QuadraticProgram& program, const Pro
       m_(batch.general_rows()),
       k_(batch.equalities()),
       lower_rows_(batch.lower_rows()) {
-  const auto numbers = [](const at::Tensor& t) {
-    return t.defined() ? t.detach().to(at::kCPU, at::kDouble).contiguous() : t;
-  };
-  parts_ = {numbers(program.Q), numbers(program.p), numbers(program.G),     numbers(program.h),
-            numbers(program.A), numbers(program.b), numbers(program.lower), numbers(program.upper)};
+  parts_ = map_parts(program, [](const at::Tensor& t, std::int64_t /*dims*/) {
+    return t.detach().to(at::kCPU, at::kDouble).contiguous();
+  });
 }
 
 namespace {

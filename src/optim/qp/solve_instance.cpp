@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "optim/qp/barrier.h"
 #include "optim/qp/homogeneous.h"
 #include "optim/qp/polish.h"
 #include "optim/qp/row_space.h"
@@ -69,11 +70,17 @@ Outcome nothing(const Instance& program, ProgramStatus status) {
 
 }  // namespace
 
-Outcome solve_instance(const Instance& program, const InstanceOptions& options) {
+Outcome solve_instance(const Instance& program, const InstanceOptions& options, double mu,
+                       const Outcome* start) {
   if (!all_finite(program)) return nothing(program, ProgramStatus::NotFinite);
   const std::shared_ptr<const Matrix> factor = definite_factor(program.q);
   if (factor == nullptr && !convex(program.q, options.rounding))
     return nothing(program, ProgramStatus::NotConvex);
+  if (start != nullptr) {
+    Outcome again = *start;
+    polish(program, factor, options.tolerance, again);
+    if (again.status == ProgramStatus::Optimal) return again;
+  }
   const RowSpace equalities(program.a);
   Instance independent = program;
   independent.a = equalities.independent();
@@ -90,6 +97,10 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options) 
   outcome.point.y = equalities.widened(outcome.point.y);
   if (outcome.status == ProgramStatus::Infeasible || outcome.status == ProgramStatus::Unbounded)
     return outcome;
+  if (mu > 0.0 && program.g.rows > 0) {
+    follow_barrier(program, factor, mu, options.tolerance, options.max_iterations, outcome);
+    return outcome;
+  }
   // An iterate that came near, too, may show the active set.
   const ProgramStatus interior = outcome.status;
   outcome.error = measure(program, outcome.point);
