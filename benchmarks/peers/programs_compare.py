@@ -2,8 +2,8 @@
 
     python3 programs_compare.py PATH_OF_stillpoint_peer_programs [PATH_OF_QPTH...]
 
-Needs torch and qpth: `pip install qpth`, or a checkout, whose path follows. qpth imports cvxpy, for a solver that is not
-used here; an empty cvxpy.py does, in a directory whose path may follow, too. Takes two minutes.
+Needs torch and qpth: `pip install qpth`, or a checkout, whose path follows. qpth imports cvxpy, for a solver that is
+not used here; an empty cvxpy.py does, in a directory whose path may follow, too. Takes two minutes.
 docs/benchmarks.md, "Compared with qpth", says what is measured.
 """
 
