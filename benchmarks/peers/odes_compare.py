@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True  # leaves the checkouts as they are
 
 import torch  # noqa: E402
 
-from turns import Program, median_ratios, progress, seconds, table  # noqa: E402
+from turns import Program, median_ratios, progress, seconds, table, times_faster  # noqa: E402
 
 TOLERANCES = {torch.float32: (1e-4, 1e-6), torch.float64: (1e-6, 1e-8)}  # relative, absolute
 EXACT = dict(method="dopri8", rtol=1e-10, atol=1e-12)  # in double
@@ -162,11 +162,6 @@ class TorchOde:
     def forward(self):
         with torch.no_grad():
             return self.solver.solve(self.problem).ys.transpose(0, 1)
-
-
-def times_faster(ratio, budget):
-    text = f"{1 / ratio:.1f}"
-    return text if budget is None else f"{text} (≥ {budget})" + ("" if 1 / ratio >= budget else " short")
 
 
 def compare(equation, peer, exact):

@@ -65,6 +65,11 @@ def median_ratios(ours, theirs):
     return [statistics.median(ratio) for ratio in ratios]
 
 
+def times_faster(ratio, budget):
+    text = f"{1 / ratio:.1f}"
+    return text if budget is None else f"{text} (≥ {budget})" + ("" if 1 / ratio >= budget else " short")
+
+
 def table(title, columns, rows):
     print(f"\n{title}\n\n| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for row in rows:
