@@ -60,6 +60,7 @@
 #include "stillpoint/optim/projections/half_space.h"
 #include "stillpoint/optim/projections/isotonic_regression.h"
 #include "stillpoint/optim/projections/perturbed_argmax.h"
+#include "stillpoint/optim/projections/polyhedron.h"
 #include "stillpoint/optim/projections/second_order_cone.h"
 #include "stillpoint/optim/projections/semidefinite_cone.h"
 #include "stillpoint/optim/projections/simplex.h"
