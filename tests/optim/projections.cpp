@@ -267,6 +267,13 @@ Projection total_variation() {
           {per_sample(normal({4, 8})), per_sample(vector({.1, .5, 1.0, 50.0}))}};
 }
 
+Projection total_variation_2d() {
+  torch::manual_seed(29);
+  return {"TotalVariation2d",
+          [](const Tensors& in) { return optim::total_variation_2d(in[0], in[1]).value; },
+          {per_sample(normal({4, 3, 4})), per_sample(vector({.1, .3, .6, 50.0}))}};
+}
+
 Projection fused_lasso() {
   torch::manual_seed(26);
   return {"FusedLasso",
@@ -312,6 +319,7 @@ std::vector<Projection> projections() {
           soft_rank(),
           sinkhorn(),
           total_variation(),
+          total_variation_2d(),
           fused_lasso()};
 }
 
