@@ -107,6 +107,11 @@ TEST(TotalVariation2d, SaysWhereABlockIsWeaklyHeld) {
   const auto in_float =
       optim::total_variation_2d(y.to(torch::kFloat), vector({1.4, 1.5, 1.6}).to(torch::kFloat));
   EXPECT_EQ(in_float.weak, weak);
+  // Nothing is weak in large pictures of noise with blocks of thousands of pixels, nor in float.
+  torch::manual_seed(9);
+  const Tensor noise = normal({1, 96, 96});
+  EXPECT_FALSE(optim::total_variation_2d(noise, 1.5).weak.any());
+  EXPECT_FALSE(optim::total_variation_2d(noise.to(torch::kFloat), 1.5).weak.any());
   // A constant picture is held together, unless by nothing.
   const Tensor constant = torch::full({2, 3, 3}, .1, options());
   EXPECT_EQ(optim::total_variation_2d(constant, vector({1.0, 0.0})).weak, (Mask{0, 1}));

@@ -83,26 +83,37 @@ std::vector<Boundary> boundaries(const Grid& grid, const GridFit& fit,
 
 int sign(double number) { return number > 0.0 ? 1 : number < 0.0 ? -1 : 0; }
 
+// What rounding can amount to: in the algorithm, in the numbers given, and in sums of as many of those.
+struct Rounding {
+  double number;
+  double force;
+};
+
+Rounding rounding(const Grid& grid, const GridFit& fit, std::size_t pixels, double largest) {
+  const double own = fit.flow.rounding(pixels);
+  const double given = 4.0 * grid.epsilon * largest;
+  return {std::max(own, given), std::max(own, given * std::sqrt(static_cast<double>(pixels)))};
+}
+
 // Writes index and pull. Whether a derivative has sides: a part of a block is held by forces that are just
 // enough, or neighbors differ by no more than rounding.
 bool write_form(const Grid& grid, GridFit& fit) {
   const double largest = grid.largest();
   std::vector<std::size_t> number(grid.size());
   std::vector<double> level;
-  std::vector<double> small;
+  std::vector<Rounding> small;
   bool weak = false;
   for (std::size_t b = 0; b < fit.blocks.size(); ++b) {
     const GridFlow::Pixels& block = fit.blocks[b];
     for (const std::int64_t p : block) number[grid.entry(p)] = b;
     level.push_back(fit.flow.mean(block));
-    small.push_back(std::max(fit.flow.rounding(block.size()),
-                             4.0 * grid.epsilon * static_cast<double>(block.size()) * largest));
-    weak = weak || !fit.flow.holds_together(block, small.back());
+    small.push_back(rounding(grid, fit, block.size(), largest));
+    weak = weak || !fit.flow.holds_together(block, small.back().force);
   }
   std::vector<double> net(fit.blocks.size(), 0.0);
   for (const Boundary& between : boundaries(grid, fit, number)) {
     const double step = level[between.one] - level[between.other];
-    weak = weak || std::abs(step) <= std::max(small[between.one], small[between.other]);
+    weak = weak || std::abs(step) <= std::max(small[between.one].number, small[between.other].number);
     const int higher = sign(between.flow != 0.0 ? between.flow : step);
     net[between.one] -= higher;
     net[between.other] += higher;
