@@ -52,6 +52,7 @@
 #include "stillpoint/ode/methods/runge_kutta.h"
 #include "stillpoint/ode/methods/symplectic.h"
 #include "stillpoint/ode/odeint.h"
+#include "stillpoint/optim/optimum.h"
 #include "stillpoint/optim/projections/affine_set.h"
 #include "stillpoint/optim/projections/balls.h"
 #include "stillpoint/optim/projections/birkhoff_polytope.h"
