@@ -99,6 +99,63 @@ Projection affine_set(bool shares_matrix) {
       [product](const Tensors& in, const Tensor& x) { return row_sum((product(in[1], x) - in[2]).abs()); }};
 }
 
+// A member for each sample: from an inner point along what A does not see, as far as there is room.
+Tensor within(const optim::Polyhedron& set, const Tensor& inner, const Tensor& z) {
+  const auto product = [](const Tensor& M, const Tensor& x) {
+    return torch::matmul(M, x.unsqueeze(-1)).squeeze(-1);
+  };
+  Tensor toward = z;
+  if (set.A.defined()) {
+    const Tensor gram = torch::linalg_inv(torch::matmul(set.A, set.A.transpose(-1, -2)));
+    toward = z - product(set.A.transpose(-1, -2), product(gram, product(set.A, z)));
+  }
+  Tensor room = (set.h - product(set.G, inner)) / product(set.G, toward).clamp_min(1e-9);
+  if (set.lower.defined()) {
+    const Tensor below = (inner - set.lower) / (-toward).clamp_min(1e-9);
+    const Tensor above = (set.upper - inner) / toward.clamp_min(1e-9);
+    room = torch::cat({room, torch::minimum(below, above)}, 1);
+  }
+  return inner + room.amin(1, true).clamp_max(1) * toward;
+}
+
+Tensor outside(const optim::Polyhedron& set, const Tensor& x) {
+  const auto product = [&](const Tensor& M) { return torch::matmul(M, x.unsqueeze(-1)).squeeze(-1); };
+  Tensor sum = row_sum((product(set.G) - set.h).clamp_min(0));
+  if (set.A.defined()) sum = sum + row_sum((product(set.A) - set.b).abs());
+  if (set.lower.defined())
+    sum = sum + row_sum((set.lower - x).clamp_min(0)) + row_sum((x - set.upper).clamp_min(0));
+  return sum;
+}
+
+Projection polyhedron() {
+  torch::manual_seed(27);
+  const Tensor inner = .2 * normal({4, 5});
+  const Tensor G = torch::eye(3, 5, options()) + .3 * normal({4, 3, 5});
+  const Tensor A = torch::eye(1, 5, options()) + .3 * normal({4, 1, 5});
+  const auto product = [&](const Tensor& M) { return torch::matmul(M, inner.unsqueeze(-1)).squeeze(-1); };
+  const auto set = [](const Tensors& in) {
+    return optim::Polyhedron{in[1], in[2], in[3], in[4], in[5], in[6]};
+  };
+  return {"Polyhedron",
+          [set](const Tensors& in) { return optim::project_polyhedron(in[0], set(in)).x; },
+          {per_sample(2 * normal({4, 5})), per_sample(G), per_sample(product(G) + .1 + normal({4, 3}).abs()),
+           per_sample(A), per_sample(product(A)), per_sample(inner - .1 - normal({4, 5}).abs()),
+           per_sample(inner + .1 + normal({4, 5}).abs())},
+          [set, inner](const Tensors& in, const Tensor& z) { return within(set(in), inner, z); },
+          [set](const Tensors& in, const Tensor& x) { return outside(set(in), x); }};
+}
+
+Projection shared_polyhedron() {
+  torch::manual_seed(28);
+  const auto set = [](const Tensors& in) { return optim::Polyhedron{.G = in[1], .h = in[2]}; };
+  return {"PolyhedronShared",
+          [set](const Tensors& in) { return optim::project_polyhedron(in[0], set(in)).x; },
+          {per_sample(2 * normal({4, 4})), shared(torch::eye(3, 4, options()) + .3 * normal({3, 4})),
+           shared(vector({.3, .1, 1.0}))},
+          [set](const Tensors& in, const Tensor& z) { return within(set(in), torch::zeros_like(z), z); },
+          [set](const Tensors& in, const Tensor& x) { return outside(set(in), x); }};
+}
+
 Projection second_order_cone() {
   torch::manual_seed(16);
   return {"SecondOrderCone",
@@ -210,6 +267,13 @@ Projection total_variation() {
           {per_sample(normal({4, 8})), per_sample(vector({.1, .5, 1.0, 50.0}))}};
 }
 
+Projection total_variation_2d() {
+  torch::manual_seed(29);
+  return {"TotalVariation2d",
+          [](const Tensors& in) { return optim::total_variation_2d(in[0], in[1]).value; },
+          {per_sample(normal({4, 3, 4})), per_sample(vector({.1, .3, .6, 50.0}))}};
+}
+
 Projection fused_lasso() {
   torch::manual_seed(26);
   return {"FusedLasso",
@@ -243,6 +307,8 @@ std::vector<Projection> projections() {
           half_space(),
           affine_set(/*shares_matrix=*/false),
           affine_set(/*shares_matrix=*/true),
+          polyhedron(),
+          shared_polyhedron(),
           second_order_cone(),
           semidefinite_cone(),
           soft_top_k(),
@@ -253,6 +319,7 @@ std::vector<Projection> projections() {
           soft_rank(),
           sinkhorn(),
           total_variation(),
+          total_variation_2d(),
           fused_lasso()};
 }
 

@@ -10,17 +10,34 @@
 #include "core/rows/rows.h"
 #include "optim/projections/arguments.h"
 #include "optim/projections/fused_blocks.h"
+#include "optim/projections/grid_blocks.h"
 
 namespace stillpoint::optim {
+
+namespace {
+
+// The fit of this form to rows y.
+at::Tensor fit_of(const detail::FusedBlocks& form, const at::Tensor& y, const at::Tensor& weight) {
+  const at::Tensor exists = at::isfinite(y).all(1, /*keepdim=*/true) & (weight >= 0.0);
+  // An infinite weight pulls nothing, and infinity times zero would be NaN.
+  const at::Tensor finite = weight.masked_fill(weight == std::numeric_limits<double>::infinity(), 0.0);
+  return detail::where_exists(exists, form.blocks.means(y) + finite * form.pull);
+}
+
+}  // namespace
 
 BlockFit total_variation(const at::Tensor& y, const RowNumber& lambda) {
   detail::check_rows("y", y);
   const at::Tensor weight = detail::number_column("lambda", lambda, y);
   detail::FusedBlocks form = detail::fused_blocks(y, weight);
-  const at::Tensor exists = at::isfinite(y).all(1, /*keepdim=*/true) & (weight >= 0.0);
-  // An infinite weight pulls nothing, and infinity times zero would be NaN.
-  const at::Tensor finite = weight.masked_fill(weight == std::numeric_limits<double>::infinity(), 0.0);
-  return {detail::where_exists(exists, form.blocks.means(y) + finite * form.pull), std::move(form.weak)};
+  return {fit_of(form, y, weight), std::move(form.weak)};
+}
+
+BlockFit total_variation_2d(const at::Tensor& y, const RowNumber& lambda) {
+  detail::check_rows("y", y, 3);
+  const at::Tensor weight = detail::number_column("lambda", lambda, y);
+  detail::FusedBlocks form = detail::grid_blocks(y, weight);
+  return {fit_of(form, y.flatten(1), weight).view_as(y), std::move(form.weak)};
 }
 
 BlockFit fused_lasso(const at::Tensor& y, const RowNumber& lambda, const RowNumber& sparsity) {
