@@ -34,7 +34,9 @@ detail::InstanceOptions instance_options(const QuadraticProgramOptions& options,
   const bool is_double = dtype == at::kDouble;
   detail::InstanceOptions resolved;
   resolved.tolerance = options.tolerance.value_or(is_double ? 1e-9 : 1e-7);
-  resolved.rounding = is_double ? 1e-10 : 1e-6;
+  resolved.negative = is_double ? 1e-10 : 1e-6;
+  resolved.singular = is_double ? 1e-12 : 1e-6;
+  resolved.definite = is_double ? 1e-8 : 1e-6;
   resolved.max_iterations = options.solver.max_iterations;
   TORCH_CHECK(resolved.tolerance > 0.0, "tolerance: expected a number > 0, got ", resolved.tolerance);
   TORCH_CHECK(resolved.max_iterations >= 1, "solver.max_iterations: expected ≥ 1, got ",

@@ -5,16 +5,17 @@
 
 namespace stillpoint::detail {
 
-EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c)
+EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c,
+                         double singular)
     : factor_(std::move(factor)) {
   const bool definite = factor_ != nullptr;
   if (c.rows <= c.cols) {
     rows_ = RowSpace::taken_as_they_are(c);
-    if (!definite) factorize_augmented(q);
+    if (!definite) factorize_augmented(q, singular);
     if (factorize_rows()) return;
   }
   rows_ = RowSpace::decomposed(c);
-  if (!definite) factorize_augmented(q);
+  if (!definite) factorize_augmented(q, singular);
   factorize_rows();
 }
 
@@ -26,19 +27,19 @@ bool EqualityKkt::factorize_rows() {
   return plainly_independent(complement_);
 }
 
-void EqualityKkt::factorize_augmented(const Matrix& q) {
-  constexpr double singular = 1e-12;  // pivots, as part of the largest diagonal entry
-  constexpr double nudge = 1e-8;      // of ρ
+void EqualityKkt::factorize_augmented(const Matrix& q, double singular) {
   const double size = max_diagonal(q);
   weight_ = size > 0.0 ? size : 1.0;
   Matrix augmented = q;
   add_gram(weight_, rows_.independent(), augmented);
   auto factor = std::make_shared<Matrix>(augmented);
   singular_ = !factorize(*factor, singular * max_diagonal(augmented));
-  if (singular_) {
+  // Rounding may have left it indefinite.
+  bool factorized = !singular_;
+  for (double nudge = 1e-8; !factorized && nudge < 1.0; nudge *= 10.0) {
     *factor = augmented;
     for (std::int64_t i = 0; i < q.rows; ++i) (*factor)[i][i] += nudge * weight_;
-    factorize(*factor, 0.0);
+    factorized = factorize(*factor, 0.0);
   }
   factor_ = std::move(factor);
 }

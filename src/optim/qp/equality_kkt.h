@@ -12,8 +12,8 @@ namespace stillpoint::detail {
 class EqualityKkt {
  public:
   /// `q` is symmetric and positive semidefinite; `factor` is its Cholesky factor if it is plainly definite,
-  /// else null.
-  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c);
+  /// else null. A pivot of `singular`, as part of the largest diagonal entry, counts as zero.
+  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c, double singular);
 
   bool dependent() const { return rows_.dependent(); }  ///< whether rows of C are
   /// Whether x is not determined: Q is singular where C leaves x free. Solves are near the x given then.
@@ -25,7 +25,7 @@ class EqualityKkt {
 
  private:
   bool factorize_rows();
-  void factorize_augmented(const Matrix& q);
+  void factorize_augmented(const Matrix& q, double singular);
 
   RowSpace rows_;
   double weight_ = 0.0;  // ρ of H = Q + ρR'R, which has the solution of Q and is definite if there is but one

@@ -35,6 +35,16 @@ struct Measure {
 };
 Measure measure(const Instance& program, const Point& point);
 
+/// What a solve of one program is asked for.
+struct InstanceOptions {
+  double tolerance = 0.0;  ///< of `Measure`
+  // As parts of the largest entry of Q:
+  double negative = 0.0;  ///< how far below zero an eigenvalue may be, by rounding of the data
+  double singular = 0.0;  ///< a pivot that counts as zero
+  double definite = 0.0;  ///< the smallest pivot of a plainly definite one
+  std::int64_t max_iterations = 0;
+};
+
 /// What became of one program. An infeasible one has its certificate in `point.y` and `point.z`, an unbounded
 /// one its ray in `point.x`.
 struct Outcome {

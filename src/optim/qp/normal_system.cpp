@@ -11,18 +11,25 @@ namespace stillpoint::detail {
 NormalSystem::NormalSystem(Matrix q, Matrix c, std::int64_t equalities)
     : q_(std::move(q)), c_(std::move(c)), equalities_(equalities), weight_(std::max(1.0, max_diagonal(q_))) {}
 
+// A Q of rounded numbers may have eigenvalues slightly below zero. It gets what it takes.
 bool NormalSystem::factorize(const Vector& w) {
-  constexpr double regularization = 1e-10;  // of Q, as part of the largest diagonal entry, or of 1
+  constexpr double slightest = 1e-10;  // as part of the largest diagonal entry of Q, or of 1
+  constexpr double most = 1e-5;
+  constexpr double faster = 10.0;
   w_ = w;
-  factor_ = q_;
   Matrix weighted = c_;
   for (std::int64_t i = 0; i < rows(); ++i) {
     const double root = std::sqrt(scale(i));
     for (std::int64_t j = 0; j < unknowns(); ++j) weighted[i][j] *= root;
   }
-  add_gram(1.0, weighted, factor_);
-  for (std::int64_t j = 0; j < unknowns(); ++j) factor_[j][j] += regularization * weight_;
-  if (!detail::factorize(factor_, 0.0)) return false;
+  Matrix h = q_;
+  add_gram(1.0, weighted, h);
+  for (double added = slightest;; added *= faster) {
+    factor_ = h;
+    for (std::int64_t j = 0; j < unknowns(); ++j) factor_[j][j] += added * weight_;
+    if (detail::factorize(factor_, 0.0)) break;
+    if (added > most) return false;
+  }
   Matrix a(equalities_, unknowns());
   std::copy_n(c_.data.begin(), a.data.size(), a.data.begin());
   reached_ = transposed(a);

@@ -33,8 +33,10 @@ Point on_active_set(const Instance& program, const Rows& active, const Matrix& c
     w.push_back(from.z[i]);
     d.push_back(program.h[i]);
   }
+  Vector best_x = x;
+  Vector best_w = w;
   double best = std::numeric_limits<double>::infinity();
-  for (int step = 0; step < most_steps; ++step) {
+  for (int step = 0; step <= most_steps; ++step) {
     Vector f = program.p;
     for (double& v : f) v = -v;
     multiply(-1.0, program.q, x, f);
@@ -42,14 +44,20 @@ Point on_active_set(const Instance& program, const Rows& active, const Matrix& c
     Vector g = d;
     multiply(-1.0, c, x, g);
     const double left = std::max(largest(f), largest(g));
-    if (left <= close * (largest(program.p) + largest(d)) || (step > 1 && left > best / 2)) break;
-    best = left;
+    const bool stalls = step > 1 && !(left < best / 2);
+    if (left < best) {
+      best = left;
+      best_x = x;
+      best_w = w;
+    }
+    if (left <= close * (largest(program.p) + largest(d)) || stalls || step == most_steps) break;
     kkt.add_solution(f, g, x, w);
   }
-  Point point{x, {w.begin(), w.begin() + program.a.rows}, Vector(program.g.rows, 0.0), program.h};
-  multiply(-1.0, program.g, x, point.s);
+  Point point{
+      best_x, {best_w.begin(), best_w.begin() + program.a.rows}, Vector(program.g.rows, 0.0), program.h};
+  multiply(-1.0, program.g, best_x, point.s);
   for (std::size_t i = 0; i < active.size(); ++i) {
-    point.z[active[i]] = w[program.a.rows + static_cast<std::int64_t>(i)];
+    point.z[active[i]] = best_w[program.a.rows + static_cast<std::int64_t>(i)];
     point.s[active[i]] = 0.0;
   }
   return point;
@@ -96,14 +104,14 @@ Rows settled(Point& point, const Rows& active, const Zero& zero, bool& weak) {
 
 }  // namespace
 
-void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor, double tolerance,
-            Outcome& outcome) {
+void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor,
+            const InstanceOptions& options, Outcome& outcome) {
   constexpr int most_corrections = 20;
   outcome.status = ProgramStatus::Inaccurate;
   Rows active = outcome.active;
   for (int tries = 0; tries <= most_corrections; ++tries) {
     const Matrix c = rows_of(program, active);
-    auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c);
+    auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c, options.singular);
     Point point = on_active_set(program, active, c, *kkt, outcome.point);
     const Zero zero = zero_of(program, point);
     Rows next = corrected(point, active, zero);
@@ -113,8 +121,9 @@ void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor
     }
     Rows all = settled(point, active, zero, outcome.weakly_active);
     const Measure error = measure(program, point);
-    if (!(error.worst() <= tolerance)) return;
-    if (all != active) kkt = std::make_shared<const EqualityKkt>(program.q, factor, rows_of(program, all));
+    if (!(error.worst() <= options.tolerance)) return;
+    if (all != active)
+      kkt = std::make_shared<const EqualityKkt>(program.q, factor, rows_of(program, all), options.singular);
     outcome.status = ProgramStatus::Optimal;
     outcome.point = std::move(point);
     outcome.error = error;

@@ -52,8 +52,7 @@ Outcome solve_as(const Form& form, const InstanceOptions& options) {
 }
 
 // The Cholesky factor of Q if it is plainly definite, else null.
-std::shared_ptr<const Matrix> definite_factor(const Matrix& q) {
-  constexpr double plainly = 1e-8;  // of the largest diagonal entry
+std::shared_ptr<const Matrix> definite_factor(const Matrix& q, double plainly) {
   auto factor = std::make_shared<Matrix>(q);
   return factorize(*factor, plainly * max_diagonal(q)) ? factor : nullptr;
 }
@@ -73,12 +72,12 @@ Outcome nothing(const Instance& program, ProgramStatus status) {
 Outcome solve_instance(const Instance& program, const InstanceOptions& options, double mu,
                        const Outcome* start) {
   if (!all_finite(program)) return nothing(program, ProgramStatus::NotFinite);
-  const std::shared_ptr<const Matrix> factor = definite_factor(program.q);
-  if (factor == nullptr && !convex(program.q, options.rounding))
+  const std::shared_ptr<const Matrix> factor = definite_factor(program.q, options.definite);
+  if (factor == nullptr && !convex(program.q, options.negative))
     return nothing(program, ProgramStatus::NotConvex);
   if (start != nullptr) {
     Outcome again = *start;
-    polish(program, factor, options.tolerance, again);
+    polish(program, factor, options, again);
     if (again.status == ProgramStatus::Optimal) return again;
   }
   const RowSpace equalities(program.a);
@@ -104,7 +103,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   // An iterate that came near, too, may show the active set.
   const ProgramStatus interior = outcome.status;
   outcome.error = measure(program, outcome.point);
-  polish(program, factor, options.tolerance, outcome);
+  polish(program, factor, options, outcome);
   if (outcome.status == ProgramStatus::Inaccurate && interior == ProgramStatus::IterationLimit)
     outcome.status = interior;
   return outcome;
