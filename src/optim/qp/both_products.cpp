@@ -90,7 +90,7 @@ void for_each_sample(std::int64_t batch, Work work) {
 at::Tensor stacked_products(const at::Tensor& m, const at::Tensor& x, const at::Tensor& w) {
   const at::Tensor matrix = m.detach().contiguous();
   const at::Tensor of_rows = x.detach().contiguous();
-  const at::Tensor of_columns = (-w.detach()).contiguous();
+  const at::Tensor of_columns = w.detach().contiguous();
   const std::int64_t rows = m.size(1);
   const std::int64_t columns = m.size(2);
   at::Tensor out = at::zeros({m.size(0), rows + columns}, m.options());
@@ -99,8 +99,8 @@ at::Tensor stacked_products(const at::Tensor& m, const at::Tensor& x, const at::
     const double* own = matrix.data_ptr<double>() + i * rows * columns;
     double* to = out.data_ptr<double>() + i * (rows + columns);
     kernels.multiply(1.0, own, rows, columns, of_rows.data_ptr<double>() + i * columns, to);
-    kernels.subtract_product(rows, of_columns.data_ptr<double>() + i * rows, 1, 1, own, columns, columns,
-                             to + rows, columns, false);
+    kernels.add_product(1.0, rows, of_columns.data_ptr<double>() + i * rows, 1, 1, own, columns, columns,
+                        to + rows, columns, false);
   });
   attach_to_inputs<SavedProducts>(out, "StillpointBothProducts", {m, x, w});
   return out;
@@ -108,7 +108,7 @@ at::Tensor stacked_products(const at::Tensor& m, const at::Tensor& x, const at::
 
 // a x' + w c'
 at::Tensor sum_of_outer(const at::Tensor& a, const at::Tensor& x, const at::Tensor& w, const at::Tensor& c) {
-  const at::Tensor left = at::stack({-a.detach(), -w.detach()}, 1);
+  const at::Tensor left = at::stack({a.detach(), w.detach()}, 1);
   const at::Tensor right = at::stack({x.detach(), c.detach()}, 1);
   const std::int64_t rows = a.size(1);
   const std::int64_t columns = x.size(1);
@@ -117,9 +117,8 @@ at::Tensor sum_of_outer(const at::Tensor& a, const at::Tensor& x, const at::Tens
   for_each_sample(a.size(0), [&](std::int64_t i) {
     double* to = out.data_ptr<double>() + i * rows * columns;
     std::fill_n(to, rows * columns, 0.0);
-    kernels.subtract_product(2, left.data_ptr<double>() + i * 2 * rows, rows, rows,
-                             right.data_ptr<double>() + i * 2 * columns, columns, columns, to, columns,
-                             false);
+    kernels.add_product(1.0, 2, left.data_ptr<double>() + i * 2 * rows, rows, rows,
+                        right.data_ptr<double>() + i * 2 * columns, columns, columns, to, columns, false);
   });
   attach_to_inputs<SavedOuter>(out, "StillpointOuterProducts", {a, x, w, c});
   return out;

@@ -20,9 +20,8 @@ class ComplementSystem {
   void add_pull(double a, const Vector& l, Vector& y) const { multiply(a, columns_, l, y); }
 
   bool factorize(const Vector& w);  ///< false if it failed, in rounding
+  /// Corrected by the true residual.
   void solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const;
-  void add_solution(Vector f, const Vector& g, Vector& x, Vector& l) const;
-  const Vector& w() const { return w_; }
 
  private:
   Matrix columns_;

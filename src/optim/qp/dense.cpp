@@ -21,15 +21,15 @@ const DenseKernels& kernels_dense();
 }
 #endif
 
-const DenseKernels& dense_kernels() {
+namespace {
+
+const DenseKernels& choose_dense() {
 #ifdef STILLPOINT_X86_KERNELS
   if (kernel_set() == KernelSet::Avx512) return avx512::kernels_dense();
   if (kernel_set() == KernelSet::Avx2) return avx2::kernels_dense();
 #endif
   return baseline::kernels_dense();
 }
-
-namespace {
 
 // Turns rows a and b by the angle with cosine c and sine s.
 void rotate(double* a, double* b, double c, double s, std::int64_t n) {
@@ -41,6 +41,11 @@ void rotate(double* a, double* b, double c, double s, std::int64_t n) {
 }
 
 }  // namespace
+
+const DenseKernels& dense_kernels() {
+  static const DenseKernels& chosen = choose_dense();
+  return chosen;
+}
 
 double dot(const double* a, const double* b, std::int64_t n) { return dense_kernels().dot(a, b, n); }
 
@@ -75,17 +80,13 @@ void multiply(double a, const Matrix& m, const Vector& x, Vector& y) {
 }
 
 void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y) {
-  Vector scaled = x;
-  for (double& v : scaled) v *= -a;
-  dense_kernels().subtract_product(m.rows, scaled.data(), 1, 1, m.data.data(), m.cols, m.cols, y.data(),
-                                   m.cols, false);
+  dense_kernels().add_product(a, m.rows, x.data(), 1, 1, m.data.data(), m.cols, m.cols, y.data(), m.cols,
+                              false);
 }
 
 void add_gram(double a, const Matrix& m, Matrix& h) {
-  Matrix scaled = m;
-  for (double& v : scaled.data) v *= -a;
-  dense_kernels().subtract_product(m.rows, scaled.data.data(), m.cols, m.cols, m.data.data(), m.cols, m.cols,
-                                   h.data.data(), h.cols, true);
+  dense_kernels().add_product(a, m.rows, m.data.data(), m.cols, m.cols, m.data.data(), m.cols, m.cols,
+                              h.data.data(), h.cols, true);
 }
 
 bool factorize(Matrix& m, double smallest) {
@@ -93,17 +94,15 @@ bool factorize(Matrix& m, double smallest) {
 }
 
 void solve_transposed(const Matrix& factor, Vector& x) {
-  for (std::int64_t i = 0; i < factor.rows; ++i) {
-    x[i] /= factor[i][i];
-    axpy(-x[i], factor[i] + i + 1, x.data() + i + 1, factor.rows - i - 1);
-  }
+  dense_kernels().solve_lower(factor.data.data(), factor.rows, x.data());
 }
 
 void solve(const Matrix& factor, Vector& x) {
-  for (std::int64_t i = factor.rows - 1; i >= 0; --i) {
-    const double rest = dot(factor[i] + i + 1, x.data() + i + 1, factor.rows - i - 1);
-    x[i] = (x[i] - rest) / factor[i][i];
-  }
+  dense_kernels().solve_upper(factor.data.data(), factor.rows, x.data());
+}
+
+void solve_both(const Matrix& factor, Vector& x) {
+  dense_kernels().solve_both(factor.data.data(), factor.rows, x.data());
 }
 
 void solve_transposed(const Matrix& factor, Matrix& m) {

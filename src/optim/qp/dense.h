@@ -46,10 +46,7 @@ bool factorize(Matrix& m, double smallest);
 /// x = U⁻ᵀx, and x = U⁻¹x.
 void solve_transposed(const Matrix& factor, Vector& x);
 void solve(const Matrix& factor, Vector& x);
-inline void solve_both(const Matrix& factor, Vector& x) {
-  solve_transposed(factor, x);
-  solve(factor, x);
-}
+void solve_both(const Matrix& factor, Vector& x);  ///< the one, then the other
 /// M = U⁻ᵀM.
 void solve_transposed(const Matrix& factor, Matrix& m);
 

@@ -12,14 +12,19 @@ struct DenseKernels {
   /// y += a M x for M of rows × n.
   void (*multiply)(double a, const double* m, std::int64_t rows, std::int64_t n, const double* x, double* y);
 
-  /// C −= A'B for A of depth × rows and B of depth × columns. If `upper`, only from the diagonal on, and
-  /// what lies left of it near the diagonal is overwritten with anything.
-  void (*subtract_product)(std::int64_t depth, const double* a, std::int64_t a_stride, std::int64_t rows,
-                           const double* b, std::int64_t b_stride, std::int64_t columns, double* c,
-                           std::int64_t c_stride, bool upper);
+  /// C += factor A'B for A of depth × rows and B of depth × columns. If `upper`, only from the diagonal on,
+  /// and what lies left of it near the diagonal is overwritten with anything.
+  void (*add_product)(double factor, std::int64_t depth, const double* a, std::int64_t a_stride,
+                      std::int64_t rows, const double* b, std::int64_t b_stride, std::int64_t columns,
+                      double* c, std::int64_t c_stride, bool upper);
 
   /// The upper triangle of M, n × n, becomes U with M = U'U. False if a pivot is not above `smallest`.
   bool (*factorize)(double* m, std::int64_t n, double smallest);
+
+  /// x = U⁻¹U⁻ᵀx, or one of the two.
+  void (*solve_both)(const double* u, std::int64_t n, double* x);
+  void (*solve_upper)(const double* u, std::int64_t n, double* x);
+  void (*solve_lower)(const double* u, std::int64_t n, double* x);  ///< with U'
 
   /// B = U⁻ᵀ B for B of n × columns.
   void (*solve_transposed)(const double* u, std::int64_t n, double* b, std::int64_t columns);

@@ -41,7 +41,7 @@ class Embedding {
 
  private:
   double mean() const;
-  void direction(const Vector& product, double tau_product, double keep, Iterate& d) const;
+  void direction(double tau_product, double keep, Iterate& d);
   double length(const Iterate& d) const;
   std::int64_t end() const { return k_ + m_; }
 
@@ -54,6 +54,8 @@ class Embedding {
   Vector qx_, dual_, primal_;  // Qx, and the residuals
   double balance_ = 0.0;       // the residual of κ + p'x + …
   Iterate constant_;           // the solution for [−p; d], by which x and l follow τ
+  Iterate step_;
+  Vector w_, product_, f_, g_, away_, pushed_, pull_;  // kept for their memory
 };
 
 template <class System>
@@ -65,12 +67,12 @@ bool Embedding<System>::start() {
   at_.s.assign(k_ + m_, 0.0);
   double least_s = std::numeric_limits<double>::infinity();
   double least_z = least_s;
-  for (std::int64_t i = k_; i < k_ + m_; ++i) {
+  for (std::int64_t i = k_; i < end(); ++i) {
     at_.s[i] = -at_.l[i];
     least_s = std::min(least_s, at_.s[i]);
     least_z = std::min(least_z, at_.l[i]);
   }
-  for (std::int64_t i = k_; i < k_ + m_; ++i) {
+  for (std::int64_t i = k_; i < end(); ++i) {
     if (least_s <= 0.0) at_.s[i] += 1.0 - least_s;
     if (least_z <= 0.0) at_.l[i] += 1.0 - least_z;
   }
@@ -82,18 +84,18 @@ template <class System>
 Measure Embedding<System>::measure() {
   qx_.assign(at_.x.size(), 0.0);
   system_.add_curvature(1.0, at_.x, qx_);
-  Vector pull(at_.x.size(), 0.0);
-  system_.add_pull(1.0, at_.l, pull);
+  pull_.assign(at_.x.size(), 0.0);
+  system_.add_pull(1.0, at_.l, pull_);
   primal_.assign(end(), 0.0);
   system_.add_push(1.0, at_.x, primal_);
   const double curvature = dot(at_.x, qx_) / at_.tau;
   const double slope = dot(p_, at_.x);
   const double side = dot(d_, at_.l);
   const double primal_scale = at_.tau * (1.0 + largest(d_)) + largest(primal_);
-  const double dual_scale = at_.tau * (1.0 + largest(p_)) + std::max(largest(qx_), largest(pull));
+  const double dual_scale = at_.tau * (1.0 + largest(p_)) + std::max(largest(qx_), largest(pull_));
 
   dual_ = qx_;
-  axpy(1.0, pull, dual_);
+  axpy(1.0, pull_, dual_);
   axpy(at_.tau, p_, dual_);
   axpy(1.0, at_.s, primal_);
   axpy(-at_.tau, d_, primal_);
@@ -110,30 +112,30 @@ double Embedding<System>::mean() const {
 
 // The step that takes s·l to s·l − product, κτ likewise, and the residuals to `keep` of what they are.
 template <class System>
-void Embedding<System>::direction(const Vector& product, double tau_product, double keep, Iterate& d) const {
+void Embedding<System>::direction(double tau_product, double keep, Iterate& d) {
   const double gain = 1.0 - keep;
-  Vector f = dual_;
-  for (double& v : f) v *= -gain;
-  Vector g = primal_;
-  for (double& v : g) v *= -gain;
-  for (std::int64_t i = k_; i < k_ + m_; ++i) g[i] += product[i] / at_.l[i];
-  system_.solve(f, g, d.x, d.l);
+  f_ = dual_;
+  for (double& v : f_) v *= -gain;
+  g_ = primal_;
+  for (double& v : g_) v *= -gain;
+  for (std::int64_t i = k_; i < end(); ++i) g_[i] += product_[i] / at_.l[i];
+  system_.solve(f_, g_, d.x, d.l);
 
   const Vector& x1 = constant_.x;
   const Vector& l1 = constant_.l;
-  Vector away = x1;
-  axpy(-1.0 / at_.tau, at_.x, away);
-  Vector pushed(away.size(), 0.0);
-  system_.add_curvature(1.0, away, pushed);
-  double slope = at_.kappa / at_.tau + dot(away, pushed);
-  for (std::int64_t i = k_; i < k_ + m_; ++i) slope += l1[i] * l1[i] * at_.s[i] / at_.l[i];
+  away_ = x1;
+  axpy(-1.0 / at_.tau, at_.x, away_);
+  pushed_.assign(away_.size(), 0.0);
+  system_.add_curvature(1.0, away_, pushed_);
+  double slope = at_.kappa / at_.tau + dot(away_, pushed_);
+  for (std::int64_t i = k_; i < end(); ++i) slope += l1[i] * l1[i] * at_.s[i] / at_.l[i];
   const double along = dot(p_, d.x) + 2.0 * dot(qx_, d.x) / at_.tau + dot(d_, d.l);
   d.tau = (gain * balance_ - tau_product / at_.tau + along) / slope;
   axpy(d.tau, x1, d.x);
   axpy(d.tau, l1, d.l);
   d.kappa = (-tau_product - at_.kappa * d.tau) / at_.tau;
   d.s.assign(k_ + m_, 0.0);
-  for (std::int64_t i = k_; i < k_ + m_; ++i) d.s[i] = (-product[i] - at_.s[i] * d.l[i]) / at_.l[i];
+  for (std::int64_t i = k_; i < end(); ++i) d.s[i] = (-product_[i] - at_.s[i] * d.l[i]) / at_.l[i];
 }
 
 template <class System>
@@ -142,7 +144,7 @@ double Embedding<System>::length(const Iterate& d) const {
   const auto limit = [&](double value, double change) {
     if (change < 0.0) most = std::min(most, -value / change);
   };
-  for (std::int64_t i = k_; i < k_ + m_; ++i) {
+  for (std::int64_t i = k_; i < end(); ++i) {
     limit(at_.s[i], d.s[i]);
     limit(at_.l[i], d.l[i]);
   }
@@ -153,20 +155,19 @@ double Embedding<System>::length(const Iterate& d) const {
 
 template <class System>
 bool Embedding<System>::step() {
-  Vector w(k_ + m_, 0.0);
-  for (std::int64_t i = k_; i < k_ + m_; ++i) w[i] = at_.s[i] / at_.l[i];
-  if (!system_.factorize(w)) return false;
+  w_.assign(end(), 0.0);
+  for (std::int64_t i = k_; i < end(); ++i) w_[i] = at_.s[i] / at_.l[i];
+  if (!system_.factorize(w_)) return false;
   system_.solve(slope_, d_, constant_.x, constant_.l);
 
-  Iterate d;
-  Vector product(k_ + m_, 0.0);
-  for (std::int64_t i = k_; i < k_ + m_; ++i) product[i] = at_.s[i] * at_.l[i];
-  direction(product, at_.tau * at_.kappa, 0.0, d);
+  Iterate& d = step_;
+  product_.assign(end(), 0.0);
+  for (std::int64_t i = k_; i < end(); ++i) product_[i] = at_.s[i] * at_.l[i];
+  direction(at_.tau * at_.kappa, 0.0, d);
   const double centering = std::pow(1.0 - length(d), 3);
   const double target = centering * mean();
-  for (std::int64_t i = k_; i < k_ + m_; ++i) product[i] += d.s[i] * d.l[i] - target;
-  const double tau_product = at_.tau * at_.kappa + d.tau * d.kappa - target;
-  direction(product, tau_product, centering, d);
+  for (std::int64_t i = k_; i < end(); ++i) product_[i] += d.s[i] * d.l[i] - target;
+  direction(at_.tau * at_.kappa + d.tau * d.kappa - target, centering, d);
 
   constexpr double short_of_boundary = .99;
   const double taken = std::min(1.0, short_of_boundary * length(d));

@@ -22,11 +22,11 @@ class NormalSystem {
   void add_pull(double a, const Vector& l, Vector& y) const { multiply_transposed(a, c_, l, y); }
 
   bool factorize(const Vector& w);  ///< false if it failed, in rounding
+  /// Corrected by the true residual.
   void solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const;
-  void add_solution(Vector f, const Vector& g, Vector& x, Vector& l) const;
-  const Vector& w() const { return w_; }
 
  private:
+  void add_solution(Vector f, const Vector& g, Vector& x, Vector& l) const;
   double scale(std::int64_t row) const { return row < equalities_ ? weight_ : 1.0 / w_[row]; }
 
   Matrix q_;
