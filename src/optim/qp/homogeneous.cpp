@@ -237,8 +237,9 @@ bool Embedding<System>::proves(Outcome& outcome) const {
 }  // namespace
 
 template <class System>
-Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, double tolerance,
-                          std::int64_t max_iterations) {
+Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, const InstanceOptions& options,
+                          const std::function<bool(const Outcome&)>& polish) {
+  constexpr double active_rows_show = 1e-4;
   const std::int64_t k = system.equalities();
   const std::int64_t m = system.rows() - k;
   Outcome best;
@@ -246,6 +247,7 @@ Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, doubl
   Embedding<System> embedding(std::move(system), p, d);
   if (!embedding.start()) return best;
   double least = std::numeric_limits<double>::infinity();
+  bool polished = false;
   for (std::int64_t i = 0;; ++i) {
     best.iterations = i;
     const double error = embedding.measure().worst();
@@ -253,12 +255,16 @@ Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, doubl
       least = error;
       embedding.put(best);
     }
-    if (least <= tolerance) {
+    if (least <= options.tolerance) {
       best.status = ProgramStatus::Optimal;
       return best;
     }
+    if (!polished && least <= active_rows_show) {
+      polished = true;
+      if (polish(best)) return best;
+    }
     if (embedding.proves(best)) return best;
-    if (i == max_iterations) {
+    if (i == options.max_iterations) {
       best.status = ProgramStatus::IterationLimit;
       return best;
     }
@@ -267,8 +273,10 @@ Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, doubl
 }
 
 template Outcome solve_homogeneous(ComplementSystem system, const Vector& p, const Vector& d,
-                                   double tolerance, std::int64_t max_iterations);
-template Outcome solve_homogeneous(NormalSystem system, const Vector& p, const Vector& d, double tolerance,
-                                   std::int64_t max_iterations);
+                                   const InstanceOptions& options,
+                                   const std::function<bool(const Outcome&)>& polish);
+template Outcome solve_homogeneous(NormalSystem system, const Vector& p, const Vector& d,
+                                   const InstanceOptions& options,
+                                   const std::function<bool(const Outcome&)>& polish);
 
 }  // namespace stillpoint::detail

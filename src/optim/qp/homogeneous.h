@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <functional>
 
 #include "optim/qp/instance.h"
 
@@ -12,8 +12,11 @@ namespace stillpoint::detail {
 /// with G below it, and the rows of C, Q and p have a size of about 1. The outcome is optimal once its error
 /// is within the tolerance, or once its certificate is; its active rows are a guess. The system is
 /// `ComplementSystem` or `NormalSystem`.
+///
+/// Before that `polish` is called once, with an iterate at which the active rows usually show; if it returns
+/// true the method ends there.
 template <class System>
-Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, double tolerance,
-                          std::int64_t max_iterations);
+Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, const InstanceOptions& options,
+                          const std::function<bool(const Outcome&)>& polish);
 
 }  // namespace stillpoint::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 
 #include "optim/qp/barrier.h"
@@ -43,11 +44,22 @@ Vector unreachable(const Instance& program, const Vector& reduced, const RowSpac
   return left;
 }
 
+// `finish` takes an outcome to what is returned.
 template <class Form>
-Outcome solve_as(const Form& form, const InstanceOptions& options) {
-  Outcome outcome =
-      solve_homogeneous(form.system(), form.p(), form.d(), options.tolerance, options.max_iterations);
+Outcome solve_as(const Form& form, const InstanceOptions& options, bool polish_early,
+                 const std::function<void(Outcome&)>& finish) {
+  Outcome early;
+  const auto polished = [&](const Outcome& iterate) {
+    if (!polish_early) return false;
+    early = iterate;
+    form.undo(early);
+    finish(early);
+    return early.status == ProgramStatus::Optimal;
+  };
+  Outcome outcome = solve_homogeneous(form.system(), form.p(), form.d(), options, polished);
+  if (early.status == ProgramStatus::Optimal) return early;
   form.undo(outcome);
+  finish(outcome);
   return outcome;
 }
 
@@ -91,22 +103,23 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
     return outcome;
   }
-  Outcome outcome = factor != nullptr ? solve_as(Whitened(independent, *factor), options)
-                                      : solve_as(Scaled(independent), options);
-  outcome.point.y = equalities.widened(outcome.point.y);
-  if (outcome.status == ProgramStatus::Infeasible || outcome.status == ProgramStatus::Unbounded)
-    return outcome;
-  if (mu > 0.0 && program.g.rows > 0) {
-    follow_barrier(program, factor, mu, options.tolerance, options.max_iterations, outcome);
-    return outcome;
-  }
-  // An iterate that came near, too, may show the active set.
-  const ProgramStatus interior = outcome.status;
-  outcome.error = measure(program, outcome.point);
-  polish(program, factor, options, outcome);
-  if (outcome.status == ProgramStatus::Inaccurate && interior == ProgramStatus::IterationLimit)
-    outcome.status = interior;
-  return outcome;
+  const bool inside = mu > 0.0 && program.g.rows > 0;
+  const auto finish = [&](Outcome& outcome) {
+    outcome.point.y = equalities.widened(outcome.point.y);
+    const ProgramStatus found = outcome.status;
+    if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return;
+    if (inside) {
+      follow_barrier(program, factor, mu, options.tolerance, options.max_iterations, outcome);
+      return;
+    }
+    // An iterate that came near, too, may show the active set.
+    outcome.error = measure(program, outcome.point);
+    polish(program, factor, options, outcome);
+    if (outcome.status == ProgramStatus::Inaccurate && found == ProgramStatus::IterationLimit)
+      outcome.status = found;
+  };
+  return factor != nullptr ? solve_as(Whitened(independent, *factor), options, !inside, finish)
+                           : solve_as(Scaled(independent), options, !inside, finish);
 }
 
 }  // namespace stillpoint::detail
