@@ -239,7 +239,7 @@ bool Embedding<System>::proves(Outcome& outcome) const {
 template <class System>
 Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, const InstanceOptions& options,
                           const std::function<bool(const Outcome&)>& polish) {
-  constexpr double active_rows_show = 1e-4;
+  constexpr double active_rows_show = 1e-3;
   const std::int64_t k = system.equalities();
   const std::int64_t m = system.rows() - k;
   Outcome best;
