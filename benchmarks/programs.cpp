@@ -52,13 +52,27 @@ double forward_milliseconds(const Programs& programs) {
   return times[3];
 }
 
-/// The backward pass into all parts, dense ones too ÷ a solve.
+/// The backward pass into all parts, dense ones too ÷ a solve without gradients.
 double backward_ratio(const Programs& programs) {
   for (const Tensor& part : programs.parts()) part.requires_grad_();
   const Tensor x = programs.solve().x;
   const Tensor v = torch::randn_like(x);
   return time_ratio([&] { torch::autograd::grad({x}, programs.parts(), {v}, /*retain_graph=*/true); },
-                    [&] { programs.solve(); });
+                    [&] {
+                      const torch::NoGradGuard no_grad;
+                      programs.solve();
+                    });
+}
+
+/// A solve that records and its backward pass ÷ a solve without gradients.
+double gradient_ratio(const Programs& programs) {
+  for (const Tensor& part : programs.parts()) part.requires_grad_();
+  const Tensor v = torch::randn_like(programs.p);
+  return time_ratio([&] { torch::autograd::grad({programs.solve().x}, programs.parts(), {v}); },
+                    [&] {
+                      const torch::NoGradGuard no_grad;
+                      programs.solve();
+                    });
 }
 
 /// The first sample has two opposite rows, with so much between them.
@@ -94,8 +108,10 @@ void slow_row(Table& table, const std::string& name, const Programs& programs) {
 void programs(Table& table) {
   table.heading("quadratic_program on qpth's random programs, double: milliseconds");
   for (const Programs& one : all_programs()) table.row(one.name(), forward_milliseconds(one));
-  table.heading("Its backward pass, into Q, p, G and h / a solve");
+  table.heading("Its backward pass, into Q, p, G and h / a solve without gradients");
   for (const Programs& one : all_programs()) table.row(one.name(), backward_ratio(one), 0.10);
+  table.heading("A solve that records, and its backward pass / a solve without gradients");
+  for (const Programs& one : all_programs()) table.row(one.name(), gradient_ratio(one));
   table.heading("100 programs of 50 unknowns, one of them slow / the other 99 alone");
   const Programs even = random_programs(100, 50);
   slow_row(table, "infeasible", with_gap(even, -1));

@@ -12,7 +12,7 @@ namespace {
 using optim::ProgramSolution;
 using optim::ProgramStatus;
 
-// The parts of a batch of 5 programs; zero is inside of all.
+// The parts of 5 programs, each with a point near zero inside.
 std::vector<Tensor> batch_of_parts() {
   const Tensor root = normal({5, 4, 4});
   const Tensor point = .1 * normal({5, 4, 1});

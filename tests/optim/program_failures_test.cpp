@@ -66,7 +66,7 @@ std::vector<ProgramStatus> spoil(ProgramRows& rows) {
 }
 
 // Everything that a program returns, and its first and second derivatives in all data, of the good samples.
-std::vector<Tensor> results(const ProgramRows& rows, const Tensor& good) {
+std::vector<Tensor> good_results(const ProgramRows& rows, const Tensor& good) {
   const auto parts = rows.parts();
   for (const Tensor& part : parts) part.requires_grad_();
   const ProgramSolution s = quadratic_program(rows.program(), kFewSteps);
@@ -98,8 +98,8 @@ TEST(QuadraticProgram, KeepsItsBitsBesideEveryKindOfFailure) {
         << i << ": " << optim::to_string(stats.status[i]);
   }
   const Tensor samples = torch::arange(1, batch, 2).to(device());
-  const auto alone = results(good, samples);
-  const auto beside = results(bad, samples);
+  const auto alone = good_results(good, samples);
+  const auto beside = good_results(bad, samples);
   for (std::size_t i = 0; i < alone.size(); ++i) {
     EXPECT_TRUE(alone[i].isnan().logical_not().all().item<bool>()) << i;
     EXPECT_TRUE(identical(beside[i], alone[i])) << i;
