@@ -55,7 +55,7 @@ Solution<at::Tensor> optimum(const Map& solver, const Condition& optimality, con
   Condition condition = optimality.stated(Form::Root, "optimality");
   if (options.structure != Structure::General) condition.structure = options.structure;
   const CheckedMap map(std::move(condition));
-  const at::Tensor x = run(solver, x0);
+  at::Tensor x = run(solver, x0);
   Solution<at::Tensor> solution{x, judged(map, x, options.tolerance.resolved(x.scalar_type()))};
   if (at::GradMode::is_enabled()) {
     const FixedPointSolver own = OwnSolver{};

@@ -28,7 +28,9 @@ struct Polyhedron {
 /// of zero counts as active, which is a one-sided derivative; `stats.weakly_active` marks it.
 ///
 /// **Status** is per sample: `Optimal`; `Infeasible` where the polyhedron is empty, with a `certificate`, and
-/// `NotFinite` with NaN, where the point and its gradients are NaN; see `ProgramStatus`.
+/// `NotFinite` with NaN, where the point and its gradients are NaN; `Inaccurate`, with a point that is near
+/// and gradients of NaN, where the active rows did not show, as happens, seldom, to points a hundred times
+/// farther away than the set is wide. See `ProgramStatus`.
 ///
 /// Errors: a c10::Error if y is not `[B, n]` in float or double with n ≥ 1, or a part does not fit. Cost:
 /// that of `quadratic_program`, for each row; prefer the projection onto a special set where there is one.
