@@ -53,7 +53,7 @@ std::vector<ProgramStatus> spoil(ProgramRows& rows) {
 
   // Infeasible by so little that no certificate is found in these iterations.
   rows.G[10][1] = -rows.G[10][0];
-  rows.h[10][1] = -rows.h[10][0] - 1e-8;
+  rows.h[10][1] = -rows.h[10][0] - 1e-7;
 
   // A solution whose objective is larger than any double.
   rows.G[12].zero_();

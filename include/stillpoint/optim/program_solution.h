@@ -34,7 +34,7 @@ struct ProgramStats {
   std::string method;
   std::vector<ProgramStatus> status;
   /// The largest violation of a constraint, |Qx + p + G'z + A'y|, and the difference of the primal and the
-  /// dual objective, of what is returned; each relative to 1 + the largest term in it.
+  /// dual objective, of what is returned; each relative to the size of its terms.
   std::vector<double> primal_residual, dual_residual, gap;
   std::vector<std::int64_t> iterations;
 

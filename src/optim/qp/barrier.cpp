@@ -83,8 +83,8 @@ void BarrierKkt::solve(Vector f, const Vector& g, Vector& x, Vector& l) const {
   if (factor_ != nullptr) detail::solve(*factor_, x);
 }
 
-void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>& factor, double mu,
-                    double tolerance, std::int64_t max_iterations, Outcome& outcome) {
+void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>& factor,
+                    const Scales& scales, const InstanceOptions& options, double mu, Outcome& outcome) {
   constexpr double shortest = 1e-10;
   auto kkt = std::make_shared<BarrierKkt>(program, factor);
   Point point = outcome.point;
@@ -93,7 +93,7 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
   std::int64_t steps = 0;
   bool factorized = kkt->factorize(point);
   // To the last digit: derivatives are as exact as the point.
-  for (; factorized && steps < max_iterations; ++steps) {
+  for (; factorized && steps < options.max_iterations; ++steps) {
     Vector f = residual.dual;
     Vector g = residual.primal;
     for (Vector* v : {&f, &g}) {
@@ -117,14 +117,17 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
     factorized = kkt->factorize(point);
   }
   outcome.iterations += steps;
-  outcome.error = measure(program, point);
-  const double missed = largest(residual.primal) / (1.0 + largest(program.h) + largest(program.b));
-  outcome.error.primal = std::max(outcome.error.primal, missed);
-  const bool there = factorized && std::max(outcome.error.primal, outcome.error.dual) <= tolerance &&
+  const Scales::Sizes sizes = scales.sizes(program, point);
+  outcome.error = measure(program, point, sizes);
+  for (std::size_t i = 0; i < point.s.size(); ++i) {
+    const double missed = std::abs(residual.primal[point.y.size() + i]) / (sizes.g[i] + point.s[i]);
+    outcome.error.primal = std::max(outcome.error.primal, missed);
+  }
+  const bool there = factorized && std::max(outcome.error.primal, outcome.error.dual) <= options.tolerance &&
                      inside(point, residual);
-  outcome.status = there                     ? optim::ProgramStatus::Optimal
-                   : steps == max_iterations ? optim::ProgramStatus::IterationLimit
-                                             : optim::ProgramStatus::Inaccurate;
+  outcome.status = there                             ? optim::ProgramStatus::Optimal
+                   : steps == options.max_iterations ? optim::ProgramStatus::IterationLimit
+                                                     : optim::ProgramStatus::Inaccurate;
   outcome.point = std::move(point);
   outcome.active.clear();
   outcome.weakly_active = outcome.dual_not_unique = outcome.primal_not_unique = false;

@@ -6,6 +6,7 @@
 #include "optim/qp/complement_system.h"
 #include "optim/qp/instance.h"
 #include "optim/qp/normal_system.h"
+#include "optim/qp/scales.h"
 
 namespace stillpoint::detail {
 
@@ -27,7 +28,7 @@ class BarrierKkt {
 /// Takes a point of a program to the minimum with a barrier, by Newton's method on the optimality conditions
 /// in x, y and w = z − s, with zs = μ. Optimal once the primal and the dual residual are within the
 /// tolerance.
-void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>& factor, double mu,
-                    double tolerance, std::int64_t max_iterations, Outcome& outcome);
+void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>& factor,
+                    const Scales& scales, const InstanceOptions& options, double mu, Outcome& outcome);
 
 }  // namespace stillpoint::detail

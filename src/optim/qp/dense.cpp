@@ -93,6 +93,16 @@ bool factorize(Matrix& m, double smallest) {
   return dense_kernels().factorize(m.data.data(), m.rows, smallest);
 }
 
+bool plainly_definite(Matrix& m, double plainly) {
+  Vector diagonal;
+  for (std::int64_t i = 0; i < m.rows; ++i) diagonal.push_back(m[i][i]);
+  if (!factorize(m, 0.0)) return false;
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    if (!(m[i][i] * m[i][i] > plainly * diagonal[i])) return false;
+  }
+  return true;
+}
+
 void solve_transposed(const Matrix& factor, Vector& x) {
   dense_kernels().solve_lower(factor.data.data(), factor.rows, x.data());
 }

@@ -43,6 +43,9 @@ void add_gram(double a, const Matrix& m, Matrix& h);
 /// The Cholesky factor U of a symmetric matrix U'U, of which the upper triangle is read and overwritten.
 /// False if a pivot is not above `smallest`.
 bool factorize(Matrix& m, double smallest);
+/// The same; false if the square of a diagonal entry of U is not above `plainly` times that of the matrix,
+/// which no scaling of rows and columns changes.
+bool plainly_definite(Matrix& m, double plainly);
 /// x = U⁻ᵀx, and x = U⁻¹x.
 void solve_transposed(const Matrix& factor, Vector& x);
 void solve(const Matrix& factor, Vector& x);

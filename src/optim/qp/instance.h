@@ -27,13 +27,12 @@ struct Point {
   Vector x, y, z, s;
 };
 
-/// How far a point is from optimal; each relative to 1 + the largest term in it.
+/// How far a point is from optimal; each relative to the terms in it.
 struct Measure {
   double primal = 0.0, dual = 0.0, gap = 0.0;
 
   double worst() const;  ///< infinite if one of them is not finite
 };
-Measure measure(const Instance& program, const Point& point);
 
 /// What a solve of one program is asked for.
 struct InstanceOptions {

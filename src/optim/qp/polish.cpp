@@ -12,9 +12,6 @@ namespace {
 using optim::ProgramStatus;
 using Rows = std::vector<std::int64_t>;
 
-// What counts as zero, beside 1 and the largest number of its kind.
-constexpr double kZero = 1e-9;
-
 Matrix rows_of(const Instance& program, const Rows& active) {
   Matrix c(program.a.rows + static_cast<std::int64_t>(active.size()), program.q.rows);
   double* to = std::copy(program.a.data.begin(), program.a.data.end(), c.data.data());
@@ -56,73 +53,96 @@ Point on_active_set(const Instance& program, const Rows& active, const Matrix& c
   Point point{
       best_x, {best_w.begin(), best_w.begin() + program.a.rows}, Vector(program.g.rows, 0.0), program.h};
   multiply(-1.0, program.g, best_x, point.s);
-  for (std::size_t i = 0; i < active.size(); ++i) {
+  for (std::size_t i = 0; i < active.size(); ++i)
     point.z[active[i]] = best_w[program.a.rows + static_cast<std::int64_t>(i)];
-    point.s[active[i]] = 0.0;
-  }
   return point;
 }
 
+// What counts as zero of each row's dual and slack.
 struct Zero {
-  double dual, slack;
+  Vector dual, slack;
+
+  Zero(const Instance& program, const Scales::Sizes& sizes) : dual(program.g.rows), slack(sizes.g) {
+    constexpr double zero = 1e-9;
+    for (double& v : slack) v *= zero;
+    for (std::int64_t i = 0; i < program.g.rows; ++i) {
+      double least = std::numeric_limits<double>::infinity();
+      for (std::int64_t j = 0; j < program.g.cols; ++j) {
+        const double entry = std::abs(program.g[i][j]);
+        if (entry * least > sizes.slope[j]) least = sizes.slope[j] / entry;
+      }
+      dual[i] = zero * least;
+    }
+  }
 };
 
-Zero zero_of(const Instance& program, const Point& point) {
-  return {kZero * (1.0 + std::max(largest(program.p), largest(point.z))),
-          kZero * (1.0 + std::max(largest(program.h), largest(point.x)))};
-}
+struct Correction {
+  double size;  // of what is wrong, in units of what counts as zero
+  std::int64_t row;
+};
 
-// The active set with what the point on it shows to be wrong put right; the same if nothing is.
-Rows corrected(const Point& point, const Rows& active, const Zero& zero) {
-  Rows next;
-  for (std::size_t i = 0, a = 0; i < point.z.size(); ++i) {
-    const auto row = static_cast<std::int64_t>(i);
-    const bool was = a < active.size() && active[a] == row;
-    if (was) ++a;
-    if (was ? point.z[i] >= -zero.dual : point.s[i] < -zero.slack) next.push_back(row);
+// Rows that the point on an active set shows to belong elsewhere: with a negative dual, or violated; or with
+// a slack, which dependent rows may have.
+std::vector<Correction> corrections(const Point& point, const std::vector<bool>& active, const Zero& zero) {
+  std::vector<Correction> found;
+  for (std::size_t i = 0; i < point.z.size(); ++i) {
+    const double wrong = active[i] ? std::max(-point.z[i] / zero.dual[i], point.s[i] / zero.slack[i])
+                                   : -point.s[i] / zero.slack[i];
+    if (wrong > 1.0) found.push_back({wrong, static_cast<std::int64_t>(i)});
   }
-  return next;
+  return found;
 }
 
 // Rows with neither dual nor slack are active, too; z and s get exact zeros.
-Rows settled(Point& point, const Rows& active, const Zero& zero, bool& weak) {
+Rows settled(Point& point, const std::vector<bool>& active, const Zero& zero, bool& weak) {
   Rows all;
-  for (std::size_t i = 0, a = 0; i < point.z.size(); ++i) {
-    const auto row = static_cast<std::int64_t>(i);
-    const bool was = a < active.size() && active[a] == row;
-    if (was) ++a;
+  for (std::size_t i = 0; i < point.z.size(); ++i) {
     point.z[i] = std::max(0.0, point.z[i]);
     point.s[i] = std::max(0.0, point.s[i]);
-    const bool touches = point.s[i] <= zero.slack;
-    if (!touches) continue;
+    if (!active[i] && point.s[i] > zero.slack[i]) continue;
     point.s[i] = 0.0;
-    weak = weak || point.z[i] <= zero.dual;
-    all.push_back(row);
+    weak = weak || point.z[i] <= zero.dual[i];
+    all.push_back(static_cast<std::int64_t>(i));
   }
   return all;
 }
 
+Rows numbers_of(const std::vector<bool>& active) {
+  Rows rows;
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    if (active[i]) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  return rows;
+}
+
 }  // namespace
 
-void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor,
+void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor, const Scales& scales,
             const InstanceOptions& options, Outcome& outcome) {
-  constexpr int most_corrections = 20;
+  constexpr int at_once = 10;  // tries that correct all rows; then one by one, which does not cycle as easily
+  constexpr int most_tries = 40;
   outcome.status = ProgramStatus::Inaccurate;
-  Rows active = outcome.active;
-  for (int tries = 0; tries <= most_corrections; ++tries) {
-    const Matrix c = rows_of(program, active);
+  std::vector<bool> active(program.g.rows, false);
+  for (const std::int64_t i : outcome.active) active[i] = true;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    const Rows rows = numbers_of(active);
+    const Matrix c = rows_of(program, rows);
     auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c, options.singular);
-    Point point = on_active_set(program, active, c, *kkt, outcome.point);
-    const Zero zero = zero_of(program, point);
-    Rows next = corrected(point, active, zero);
-    if (next != active) {
-      active = std::move(next);
+    Point point = on_active_set(program, rows, c, *kkt, outcome.point);
+    const Scales::Sizes sizes = scales.sizes(program, point);
+    const Zero zero(program, sizes);
+    std::vector<Correction> wrong = corrections(point, active, zero);
+    if (!wrong.empty()) {
+      const auto worst = std::max_element(wrong.begin(), wrong.end(),
+                                          [](const auto& a, const auto& b) { return a.size < b.size; });
+      if (tries >= at_once) wrong = {*worst};
+      for (const Correction& correction : wrong) active[correction.row] = !active[correction.row];
       continue;
     }
     Rows all = settled(point, active, zero, outcome.weakly_active);
-    const Measure error = measure(program, point);
+    const Measure error = measure(program, point, sizes);
     if (!(error.worst() <= options.tolerance)) return;
-    if (all != active)
+    if (all != rows)
       kkt = std::make_shared<const EqualityKkt>(program.q, factor, rows_of(program, all), options.singular);
     outcome.status = ProgramStatus::Optimal;
     outcome.point = std::move(point);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "optim/qp/instance.h"
+#include "optim/qp/scales.h"
 
 namespace stillpoint::detail {
 
@@ -10,7 +11,7 @@ namespace stillpoint::detail {
 /// corrected while a dual is negative or a row is violated. `factor` is that of Q, or null; see
 /// `EqualityKkt`. Optimal, with the active set and its factor, if the result is within the tolerance; else
 /// inaccurate, with the point that it had.
-void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor,
+void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor, const Scales& scales,
             const InstanceOptions& options, Outcome& outcome);
 
 }  // namespace stillpoint::detail

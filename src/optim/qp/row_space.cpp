@@ -7,13 +7,7 @@ namespace stillpoint::detail {
 
 bool plainly_independent(Matrix& gram) {
   constexpr double plainly = 1e-8;  // the square of a row's distance from the others, as part of its length
-  Vector length;
-  for (std::int64_t i = 0; i < gram.rows; ++i) length.push_back(gram[i][i]);
-  if (!factorize(gram, 0.0)) return false;
-  for (std::int64_t i = 0; i < gram.rows; ++i) {
-    if (!(gram[i][i] * gram[i][i] > plainly * length[i])) return false;
-  }
-  return true;
+  return plainly_definite(gram, plainly);
 }
 
 RowSpace RowSpace::taken_as_they_are(const Matrix& c) {

@@ -10,6 +10,7 @@
 #include "optim/qp/polish.h"
 #include "optim/qp/row_space.h"
 #include "optim/qp/scaled.h"
+#include "optim/qp/scales.h"
 #include "optim/qp/whitened.h"
 
 namespace stillpoint::detail {
@@ -66,7 +67,7 @@ Outcome solve_as(const Form& form, const InstanceOptions& options, bool polish_e
 // The Cholesky factor of Q if it is plainly definite, else null.
 std::shared_ptr<const Matrix> definite_factor(const Matrix& q, double plainly) {
   auto factor = std::make_shared<Matrix>(q);
-  return factorize(*factor, plainly * max_diagonal(q)) ? factor : nullptr;
+  return plainly_definite(*factor, plainly) ? factor : nullptr;
 }
 
 Outcome nothing(const Instance& program, ProgramStatus status) {
@@ -87,9 +88,10 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const std::shared_ptr<const Matrix> factor = definite_factor(program.q, options.definite);
   if (factor == nullptr && !convex(program.q, options.negative))
     return nothing(program, ProgramStatus::NotConvex);
+  const Scales scales(program, factor);
   if (start != nullptr) {
     Outcome again = *start;
-    polish(program, factor, options, again);
+    polish(program, factor, scales, options, again);
     if (again.status == ProgramStatus::Optimal) return again;
   }
   const RowSpace equalities(program.a);
@@ -109,12 +111,12 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     const ProgramStatus found = outcome.status;
     if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return;
     if (inside) {
-      follow_barrier(program, factor, mu, options.tolerance, options.max_iterations, outcome);
+      follow_barrier(program, factor, scales, options, mu, outcome);
       return;
     }
     // An iterate that came near, too, may show the active set.
-    outcome.error = measure(program, outcome.point);
-    polish(program, factor, options, outcome);
+    outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
+    polish(program, factor, scales, options, outcome);
     if (outcome.status == ProgramStatus::Inaccurate && found == ProgramStatus::IterationLimit)
       outcome.status = found;
   };

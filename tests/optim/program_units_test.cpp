@@ -1,0 +1,56 @@
+// Programs that differ in their units alone have the same active set; rows that nearly contradict each other
+// are told apart.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "optim/programs.h"
+
+namespace stillpoint::test {
+namespace {
+
+using optim::ProgramSolution;
+
+class ProgramUnits : public testing::TestWithParam<int> {};
+
+// Q and p in other units of the cost, or p and h in other units of x, are the same program.
+TEST_P(ProgramUnits, LeaveTheSolutionAlone) {
+  torch::manual_seed(1);
+  const double unit = std::pow(10.0, GetParam());
+  const Tensor root = normal({64, 8, 8});
+  const Tensor Q = root.matmul(root.transpose(1, 2)) + .1 * torch::eye(8, options());
+  const Tensor p = 3 * normal({64, 8});
+  const Tensor G = normal({64, 10, 8});
+  const Tensor h = torch::rand({64, 10}, torch::kDouble).to(options());
+  const ProgramSolution plain = quadratic_program({.Q = Q, .p = p, .G = G, .h = h});
+  const ProgramSolution of_cost = quadratic_program({.Q = unit * Q, .p = unit * p, .G = G, .h = h});
+  const ProgramSolution of_x = quadratic_program({.Q = Q, .p = unit * p, .G = G, .h = unit * h});
+  for (const ProgramSolution* s : {&of_cost, &of_x}) {
+    EXPECT_TRUE(s->stats.optimal()) << s->stats.full();
+    EXPECT_EQ(s->stats.weakly_active, plain.stats.weakly_active);
+    EXPECT_TRUE(close(s->z / unit, plain.z, 1e-9));
+  }
+  EXPECT_TRUE(close(of_cost.x, plain.x, 1e-9));
+  EXPECT_TRUE(close(of_x.x / unit, plain.x, 1e-9));
+}
+
+INSTANTIATE_TEST_SUITE_P(Powers, ProgramUnits, testing::Values(-12, -8, -6, -3, 3, 6, 8, 12));
+
+// x₁ ≤ 1 and x₁ ≥ 1 − gap, with a force toward 1.
+TEST(QuadraticProgram, TellsTheSidesOfANarrowGapApart) {
+  for (const double gap : {1e-3, 1e-5, 1e-6, 1e-7}) {
+    for (const double force : {1e-3, .1, 1.0, 10.0}) {
+      const ProgramSolution s = quadratic_program({.Q = torch::eye(2, options()),
+                                                   .p = vector({-1 - force, 1}),
+                                                   .G = vector({1, 0, -1, 0}).view({2, 2}),
+                                                   .h = vector({1, -1 + gap})});
+      EXPECT_TRUE(s.stats.optimal()) << s.stats.full();
+      EXPECT_TRUE(close(s.x, row({1, -1}), 1e-12)) << gap << ", " << force;
+      EXPECT_TRUE(close(s.z, row({force, 0}), 1e-12)) << gap << ", " << force;
+      EXPECT_FALSE(s.stats.dual_not_unique[0]) << gap << ", " << force;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stillpoint::test
