@@ -81,16 +81,41 @@ struct Correction {
   std::int64_t row;
 };
 
-// Rows that the point on an active set shows to belong elsewhere: with a negative dual, or violated; or with
-// a slack, which dependent rows may have.
-std::vector<Correction> corrections(const Point& point, const std::vector<bool>& active, const Zero& zero) {
+// Rows that the point on an active set shows to belong elsewhere: violated, or with a negative dual.
+// Dependent rows may contradict each other; of those with a slack, the one of smallest dual before goes.
+std::vector<Correction> corrections(const Point& point, const Point& before, const std::vector<bool>& active,
+                                    const Zero& zero) {
   std::vector<Correction> found;
+  Correction least{std::numeric_limits<double>::infinity(), -1};
   for (std::size_t i = 0; i < point.z.size(); ++i) {
-    const double wrong = active[i] ? std::max(-point.z[i] / zero.dual[i], point.s[i] / zero.slack[i])
-                                   : -point.s[i] / zero.slack[i];
-    if (wrong > 1.0) found.push_back({wrong, static_cast<std::int64_t>(i)});
+    const auto row = static_cast<std::int64_t>(i);
+    const double slack = point.s[i] / zero.slack[i];
+    const double dual = before.z[i] / zero.dual[i];
+    if (active[i] && slack > 1.0 && dual < least.size) least = {dual, row};
+    const double wrong = active[i] ? -point.z[i] / zero.dual[i] : -slack;
+    if (wrong > 1.0) found.push_back({wrong, row});
   }
+  if (least.row >= 0) return {least};
   return found;
+}
+
+// The guess, of which no more rows are kept than there are unknowns: those whose duals are largest beside
+// their slacks. Of a corner where more rows meet, the others are found again.
+std::vector<bool> guessed(const Instance& program, const Outcome& outcome) {
+  Rows rows = outcome.active;
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(0, program.q.rows - program.a.rows));
+  if (rows.size() > most) {
+    Vector pressed;
+    for (std::int64_t i = 0; i < program.g.rows; ++i)
+      pressed.push_back(outcome.point.z[i] * dot(program.g[i], program.g[i], program.g.cols) /
+                        outcome.point.s[i]);
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](std::int64_t i, std::int64_t j) { return pressed[i] > pressed[j]; });
+    rows.resize(most);
+  }
+  std::vector<bool> active(program.g.rows, false);
+  for (const std::int64_t i : rows) active[i] = true;
+  return active;
 }
 
 // Rows with neither dual nor slack are active, too; z and s get exact zeros.
@@ -122,8 +147,7 @@ void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor
   constexpr int at_once = 10;  // tries that correct all rows; then one by one, which does not cycle as easily
   constexpr int most_tries = 40;
   outcome.status = ProgramStatus::Inaccurate;
-  std::vector<bool> active(program.g.rows, false);
-  for (const std::int64_t i : outcome.active) active[i] = true;
+  std::vector<bool> active = guessed(program, outcome);
   for (int tries = 0; tries < most_tries; ++tries) {
     const Rows rows = numbers_of(active);
     const Matrix c = rows_of(program, rows);
@@ -131,7 +155,7 @@ void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor
     Point point = on_active_set(program, rows, c, *kkt, outcome.point);
     const Scales::Sizes sizes = scales.sizes(program, point);
     const Zero zero(program, sizes);
-    std::vector<Correction> wrong = corrections(point, active, zero);
+    std::vector<Correction> wrong = corrections(point, outcome.point, active, zero);
     if (!wrong.empty()) {
       const auto worst = std::max_element(wrong.begin(), wrong.end(),
                                           [](const auto& a, const auto& b) { return a.size < b.size; });
