@@ -114,6 +114,20 @@ TEST(QuadraticProgram, IsTheSameAloneAndBesideInfeasiblePrograms) {
   EXPECT_TRUE(identical(left_out[1][1], zeros({6})));
 }
 
+// Far from a polytope of many faces, more rows seem active at first than a corner has.
+TEST(QuadraticProgram, FindsTheCornersOfPolytopesWithManyFaces) {
+  for (const int seed : {0, 5, 8, 9, 14, 19}) {
+    torch::manual_seed(seed);
+    const Tensor y = 100 * normal({200, 10});
+    const Tensor G = normal({100, 10});
+    const auto s = quadratic_program(
+        {.Q = torch::eye(10, options()), .p = -y, .G = G, .h = torch::rand({100}, torch::kDouble).to(options())});
+    EXPECT_TRUE(s.stats.optimal()) << seed << ": " << s.stats.full();
+    EXPECT_TRUE(close(s.x - y + s.z.matmul(G), torch::zeros_like(y), 1e-11)) << seed;
+    EXPECT_LE((s.z * s.slack).abs().max().item<double>(), 0.0) << seed;
+  }
+}
+
 // After one step the active set may show already, and then the solution is exact. Else the status says so.
 TEST(QuadraticProgram, SaysWhenIterationsRanOut) {
   torch::manual_seed(6);
