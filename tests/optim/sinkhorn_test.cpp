@@ -99,5 +99,22 @@ TEST(Sinkhorn, TakesTheBatchFromAnyArgument) {
   expect_error([&] { optim::sinkhorn(known.cost, known.a, Tensor(), 1.0); }, "got an undefined tensor");
 }
 
+// Points and the same points turned: the plan is nearly a matching.
+TEST(Sinkhorn, SolvesWhereThePlanIsNearlyAMatching) {
+  torch::manual_seed(1);
+  const Tensor points = normal({20, 30, 2});
+  const Tensor angle = torch::rand({20, 1, 1}, torch::kDouble).to(options()) * 2 - 1;
+  const Tensor turn =
+      torch::cat({torch::cat({angle.cos(), -angle.sin()}, 2), torch::cat({angle.sin(), angle.cos()}, 2)}, 1);
+  const Tensor turned = points.matmul(turn);
+  const Tensor cost = (points.unsqueeze(2) - turned.unsqueeze(1)).square().sum(3);
+  const Tensor mass = torch::full({30}, 1.0 / 30, options());
+  for (const double eps : {.1, .05, .02}) {
+    const auto transport = optim::sinkhorn(cost, mass, mass, eps);
+    EXPECT_TRUE(transport.stats.converged()) << eps << ": " << transport.stats.full();
+    EXPECT_TRUE(close(transport.plan.sum(1), mass.expand({20, 30}), 1e-8)) << eps;
+  }
+}
+
 }  // namespace
 }  // namespace stillpoint::test
