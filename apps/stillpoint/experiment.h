@@ -54,6 +54,8 @@ struct Experiment {
   bool counts_evaluations = false;
   /// How the implicit layer is solved for the gradient that others are compared with, in double precision.
   FixedPointOptions reference;
+  /// Whether each epoch keeps what the network makes of the first test example.
+  bool keeps_first_output = false;
   std::int64_t measured = 100;  ///< test examples that gradients and residuals are compared on
   /// Solvers whose residuals the picture compares on the first network; none: each network with its own.
   std::vector<FixedPointSolver> compared = {};

@@ -21,6 +21,8 @@ Scale scale_of(Task task) {
   switch (task) {
     case Task::Classes:
       return {"Test error", "wrong labels (%)", &Pass::error, 100};
+    case Task::Boards:
+      return {"Test error", "wrong boards (%)", &Pass::error, 100};
     case Task::Characters:
       return {"Test text", "bits a character", &Pass::loss, 1 / std::numbers::ln2};
     case Task::Trajectories:

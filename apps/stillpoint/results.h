@@ -11,7 +11,7 @@ namespace stillpoint::app {
 
 /// Means over one pass through the training or test examples.
 struct Pass {
-  double error = 0;  ///< fraction of wrong labels or characters, or the squared error of numbers
+  double error = 0;  ///< fraction of wrong labels, characters or boards, or the squared error of numbers
   /// Cross entropy in nats, or the squared error, of the samples that count; NaN if none does.
   double loss = 0;
   /// Of the forward solve, until the last sample of a batch is done, as published; empty if nothing is
@@ -27,6 +27,8 @@ struct Epoch {
   std::int64_t number = 1;  ///< from 1
   Pass train;
   Pass test;
+  /// What the network then makes of the first test example, where a picture shows how that came about.
+  std::vector<double> first_output = {};
 };
 
 /// What the last table and the report say of one variant. Fields are empty where nothing was trained.

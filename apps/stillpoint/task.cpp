@@ -3,6 +3,8 @@
 #include <torch/nn/functional/loss.h>
 #include <torch/types.h>
 
+#include "boards.h"
+
 namespace stillpoint::app {
 namespace {
 
@@ -27,6 +29,7 @@ at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& target
     case Task::Trajectories:
       return mean_of_sample((outputs - targets.narrow(1, 0, outputs.size(1))).abs());
     case Task::Numbers:
+    case Task::Boards:
       break;
   }
   return mean_of_sample((outputs - targets).square());
@@ -36,6 +39,9 @@ at::Tensor errors(Task task, const at::Tensor& outputs, const at::Tensor& target
   const auto plain = outputs.detach();
   if (task == Task::Numbers || task == Task::Trajectories) {
     return losses(task, plain, targets);
+  }
+  if (task == Task::Boards) {
+    return wrong_boards(plain).to(torch::kDouble);
   }
   const auto wrong = plain.argmax(-1).ne(targets).to(torch::kDouble);
   return task == Task::Classes ? wrong : mean_of_sample(wrong);

@@ -115,6 +115,12 @@ Prediction train_step(const Experiment& experiment, TrainedVariant& variant, con
   return prediction;
 }
 
+std::vector<double> first_output(Network& network, const Examples& test) {
+  const torch::NoGradGuard no_grad;
+  network.eval();
+  return numbers_of(network.forward(test.slice(0, 1).inputs));
+}
+
 /// Images [B, 784], each shifted by up to `by` pixels, with black where nothing was.
 at::Tensor shifted(const at::Tensor& images, std::int64_t by) {
   constexpr std::int64_t side = 28;
@@ -151,7 +157,11 @@ TrainedVariant new_variant(const Experiment& experiment, const std::string& name
 Epoch Trainer::run_epoch(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {
   const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
   auto train_pass = train(variant, last, progress);
-  return {.number = number, .train = train_pass, .test = test(*variant.network)};
+  Epoch epoch{.number = number, .train = train_pass, .test = test(*variant.network)};
+  if (experiment_.keeps_first_output) {
+    epoch.first_output = first_output(*variant.network, data_.test);
+  }
+  return epoch;
 }
 
 Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {

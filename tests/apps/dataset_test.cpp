@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "boards.h"
 #include "support.h"
 
 namespace stillpoint::app::testing {
@@ -60,6 +61,61 @@ TEST(CurveData, LieOnTheCurve) {
   EXPECT_NEAR(noise.std().item<double>(), 0.05, 0.003);
   EXPECT_GT(x.max().item<double>(), 1.99);
   EXPECT_LT(x.min().item<double>(), -1.99);
+}
+
+TEST(Boards, AreReadWithTheirSolutions) {
+  const TemporaryDirectory directory;
+  put_boards(directory / "boards", 30);
+  const auto data = load_boards(directory / "boards", torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{27, 64}));
+  EXPECT_EQ(data.test.targets.sizes(), (c10::IntArrayRef{3, 64}));
+  for (const auto& part : {data.train, data.test}) {
+    EXPECT_FALSE(wrong_boards(part.targets).any().item<bool>());
+    EXPECT_TRUE((part.inputs <= part.targets).all().item<bool>());
+    EXPECT_EQ(part.targets.sum().item<double>(), 16.0 * static_cast<double>(part.size()));
+  }
+}
+
+TEST(Boards, AreHeldCellByCell) {
+  const TemporaryDirectory directory;
+  std::string lines;
+  for (int i = 0; i < 10; ++i) lines += "4000000000000002 4321214312343412\n";
+  lines.replace(lines.find("1234"), 4, "1232");  // wrong, but that is for the test error to say
+  put(directory / "boards", lines);
+  const auto train = load_boards(directory / "boards", torch::kCPU).train;
+  EXPECT_EQ(train.inputs[0].nonzero().flatten()[0].item<int>(), 3);
+  EXPECT_EQ(train.inputs[0].nonzero().flatten()[1].item<int>(), 61);
+  EXPECT_TRUE(wrong_boards(train.targets)[0].item<bool>());
+}
+
+TEST(Boards, RefuseWhatIsNone) {
+  const TemporaryDirectory directory;
+  const auto expect_refusal = [&](const std::string& lines, const std::string& says) {
+    put(directory / "boards", lines);
+    expect_user_error([&] { load_boards(directory / "boards", torch::kCPU); }, {"--data", "boards", says});
+  };
+  const std::string good = "0300001040000002 1324241342313142\n";
+  expect_user_error([] { load_boards("", torch::kCPU); }, {"--model sudoku", "--data"});
+  expect_refusal("", "at least 10 boards, found 0");
+  expect_refusal(good, "at least 10 boards, found 1");
+  expect_refusal(good + "0300001040000002\n", "line 2");
+  expect_refusal(good + "0300001040000002,1324241342313142\n", "line 2");
+  expect_refusal(good + good + "0300001040000002 1324241342313149\n", "line 3");
+  expect_refusal("0300001040000002 1424241342313142\n", "fill this board");
+}
+
+TEST(Boards, OfTheFileAreRight) {
+  const char* file = std::getenv("STILLPOINT_SUDOKU_FILE");
+  if (file == nullptr) {
+    GTEST_SKIP() << "set STILLPOINT_SUDOKU_FILE to a file of sudoku boards to run this test";
+  }
+  const auto data = load_boards(file, torch::kCPU);
+  EXPECT_EQ(data.train.size(), 9000);
+  EXPECT_EQ(data.test.size(), 1000);
+  for (const auto& part : {data.train, data.test}) {
+    EXPECT_FALSE(wrong_boards(part.targets).any().item<bool>());
+    EXPECT_TRUE(wrong_boards(part.inputs).all().item<bool>());
+  }
 }
 
 class DatasetFiles : public ::testing::Test {

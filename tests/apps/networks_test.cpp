@@ -30,6 +30,9 @@ TEST(Networks, GiveWhatTheirTaskAsksFor) {
         case Task::Trajectories:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 10, 2}));
           break;
+        case Task::Boards:
+          EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 64}));
+          break;
         case Task::Numbers:
           EXPECT_EQ(outputs.size(0), 3);
           EXPECT_EQ(outputs.size(1), each.name == "bouncing-ball" ? 4 : 1);
@@ -108,6 +111,8 @@ Examples sample_examples(const Experiment& each, std::int64_t count) {
       return {inputs, inputs.roll(-1, 1)};
     case Task::Trajectories:
       return {inputs, torch::rand({count, 10, 2})};
+    case Task::Boards:
+      return {inputs, inputs};
     case Task::Numbers:
       break;
   }
@@ -206,10 +211,10 @@ TEST(Networks, CopyWeightsAndBuffers) {
 }
 
 TEST(Experiments, AreFoundByName) {
-  EXPECT_EQ(
-      experiment_names(),
-      (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq", "transformer",
-                                "jacobian-toy", "spiral", "lotka-volterra", "bouncing-ball", "ode-net"}));
+  EXPECT_EQ(experiment_names(),
+            (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq",
+                                      "transformer", "jacobian-toy", "spiral", "lotka-volterra",
+                                      "bouncing-ball", "ode-net", "sudoku"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
   expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-0.5"});
 }
@@ -225,6 +230,21 @@ TEST(Tasks, AreScoredAsTheySay) {
   EXPECT_EQ(errors(Task::Characters, logits.unsqueeze(0), labels.unsqueeze(0))[0].item<double>(), 0.5);
   const auto numbers = losses(Task::Numbers, torch::tensor({{1.0}, {2.0}}), torch::tensor({{1.5}, {0.0}}));
   EXPECT_TRUE(numbers.allclose(torch::tensor({0.25, 4.0})));
+}
+
+TEST(Tasks, ABoardIsWrongIfARowColumnOrBlockIs) {
+  const auto board = [](const std::string& digits) {
+    std::vector<std::int64_t> cells;
+    for (const char digit : digits) cells.push_back(digit - '1');
+    return torch::one_hot(torch::tensor(cells), 4).to(torch::kFloat).flatten();
+  };
+  const auto boards =
+      torch::stack({board("1234341221434321"), board("1234341221434312"),    // the last row's order
+                    board("1234123412341234"), board("1234234134124123")});  // columns; blocks
+  EXPECT_TRUE(
+      errors(Task::Boards, boards, boards).equal(torch::tensor({0.0, 1.0, 1.0, 1.0}, torch::kDouble)));
+  const auto loss = losses(Task::Boards, boards, boards[0].expand_as(boards));
+  EXPECT_TRUE(loss.slice(0, 0, 2).allclose(torch::tensor({0.0, 4.0 / 64})));
 }
 
 }  // namespace

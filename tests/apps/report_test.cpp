@@ -105,10 +105,13 @@ TEST(Report, GivesTheSameEpochsBack) {
   auto epochs = two_epochs();
   epochs[1].train.loss = std::numeric_limits<double>::quiet_NaN();
   epochs[1].train.backward_iterations = std::nullopt;
+  epochs[1].first_output = {0.5, 0.25};
   const auto text = epochs_to_json(epochs).dump();
   const auto back = epochs_from_json(nlohmann::json::parse(text));
   EXPECT_EQ(epochs_to_json(back).dump(), text);
   EXPECT_EQ(back[0].train.backward_iterations, 11.5);
+  EXPECT_TRUE(back[0].first_output.empty());
+  EXPECT_EQ(back[1].first_output, epochs[1].first_output);
   EXPECT_EQ(back[0].test.unconverged, 2);
   EXPECT_TRUE(std::isnan(back[1].train.loss));
   EXPECT_FALSE(back[1].train.backward_iterations.has_value());

@@ -96,6 +96,9 @@ TEST_P(Models, LearnAndReport) {
   if (tried.task == Task::Classes) {
     put_dataset(directory.path(), 800, 100);
     data = " --data " + directory.path().string();
+  } else if (tried.task == Task::Boards) {
+    put_boards(directory / "boards", 330);
+    data = " --data " + (directory / "boards").string();
   } else if (tried.task == Task::Characters) {
     std::string text;
     while (text.size() < 30000) {
@@ -149,7 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Expectation{"spiral", "--epochs 2", 1.0},
                       Expectation{"lotka-volterra", "--epochs 150", 0.01},
                       Expectation{"bouncing-ball", "--epochs 40", 1e-3},
-                      Expectation{"ode-net", "--width 4 --epochs 5 --examples 256 --test-examples 10", 1.0}),
+                      Expectation{"ode-net", "--width 4 --epochs 5 --examples 256 --test-examples 10", 1.0},
+                      Expectation{"sudoku", "--epochs 20", 0.5}),
     [](const auto& each) {
       std::string name = each.param.model;
       std::ranges::replace(name, '-', '_');

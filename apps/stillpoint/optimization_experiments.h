@@ -1,0 +1,10 @@
+#pragma once
+
+#include "experiment.h"
+
+// Models whose layers are solutions of optimization problems.
+namespace stillpoint::app {
+
+Experiment sudoku_experiment();
+
+}  // namespace stillpoint::app
