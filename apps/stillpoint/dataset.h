@@ -41,6 +41,12 @@ Dataset load_text(const std::filesystem::path& file, std::int64_t length, c10::D
 /// solution; the last tenth is for the test. Throws UserError.
 Dataset load_boards(const std::filesystem::path& file, c10::Device device);
 
+/// 9000 training and 1000 test signals [N, 100], noisy, with what they are without noise: one to nine pieces
+/// of heights that are integers from 10 to 100, and normal noise of deviation 10. The same ones each time.
+/// (Amos, Kolter 2017, OptNet, section 4.2.)
+Dataset make_signals(c10::Device device);
+inline constexpr std::int64_t kSignalLength = 100;
+
 /// 4096 training and 1000 test points x [N, 1], uniform in [−2, 2], with y = 1.5 x³ + x² − 5 x + 2 sin x − 3
 /// and normal noise of deviation 0.05: the same ones each time. (Bai, Koltun, Kolter 2021, Stabilizing
 /// Equilibrium Models by Jacobian Regularization, section 5.1.)

@@ -321,7 +321,8 @@ const std::vector<Experiment>& experiments() {
       fixed_point_experiment(),   monotone_experiment(),   monotone_conv_experiment(),
       conv_experiment(),          multiscale_experiment(), transformer_experiment(),
       curve_experiment(),         spiral_experiment(),     lotka_volterra_experiment(),
-      bouncing_ball_experiment(), ode_net_experiment(),    sudoku_experiment()};
+      bouncing_ball_experiment(), ode_net_experiment(),    sudoku_experiment(),
+      denoise_experiment()};
   return all;
 }
 

@@ -33,11 +33,12 @@ struct Recipe {
   bool only_converged = false;
 };
 
-/// One of the networks that a model compares. All variants of a model begin with the same weights where they
-/// have the same.
+/// One of the networks that a model compares, which may have nothing to learn. All variants of a model begin
+/// with the same weights where they have the same.
 struct Variant {
   std::string name;
   std::function<NetworkPointer(std::int64_t width)> make;
+  double rate = 1;  ///< of its steps to those of the recipe
 };
 
 /// What `stillpoint train --model NAME` trains.

@@ -6,5 +6,6 @@
 namespace stillpoint::app {
 
 Experiment sudoku_experiment();
+Experiment denoise_experiment();
 
 }  // namespace stillpoint::app

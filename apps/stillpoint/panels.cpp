@@ -27,6 +27,7 @@ Scale scale_of(Task task) {
       return {"Test text", "bits a character", &Pass::loss, 1 / std::numbers::ln2};
     case Task::Trajectories:
       return {"Test error", "mean absolute error", &Pass::error, 1};
+    case Task::Signals:
     case Task::Numbers:
       break;
   }

@@ -6,6 +6,7 @@
 
 #include "board_panels.h"
 #include "evaluations.h"
+#include "signal_panels.h"
 
 namespace stillpoint::app {
 namespace {
@@ -51,6 +52,11 @@ std::vector<Panel> picture_of(const RunHeader& run, const Variants& variants,
     case Task::Boards:
       return followed_by(error_panel(experiment.task, results),
                          board_panels(run, results.front(), data.test));
+    case Task::Signals: {
+      auto error = error_panel(experiment.task, results);
+      error.settings += "set logscale y\n";  // networks without a program begin far away
+      return followed_by(std::move(error), signal_panels(variants, data.test));
+    }
     case Task::Classes:
     case Task::Characters:
     case Task::Numbers:

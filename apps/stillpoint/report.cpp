@@ -75,6 +75,7 @@ json to_json(const VariantResult& result) {
           {"forward_evaluations", or_null(result.forward_evaluations)},
           {"backward_evaluations", or_null(result.backward_evaluations)},
           {"mean_absolute_error", or_null(result.mean_absolute_error)},
+          {"test_mse", or_null(result.test_mse)},
           {"parameter_error", or_null(result.parameter_error)},
           {"seconds_per_epoch", or_null(result.seconds_per_epoch)},
           {"peak_bytes", result.peak_bytes},

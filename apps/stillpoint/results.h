@@ -43,6 +43,7 @@ struct VariantResult {
   /// In their place, where an ODE is solved: evaluations of its f for a batch.
   std::optional<double> forward_evaluations = {}, backward_evaluations = {};
   std::optional<double> mean_absolute_error = {};  ///< of the test trajectory
+  std::optional<double> test_mse = {};             ///< mean squared error of the test, of signals
   std::optional<double> parameter_error = {};      ///< largest relative one, where the truth is known
   std::optional<double> seconds_per_epoch;         ///< of training, without the test
   std::int64_t peak_bytes = 0;           ///< of tensors, during one training step with the final weights

@@ -11,8 +11,9 @@ Dataset make_signals(c10::Device device) {
   constexpr double noise = 10;
   const auto make = [&](std::int64_t count) -> Examples {
     const auto pieces = torch::randint(1, most_pieces + 1, {count, 1}, generator, torch::kLong);
-    const auto rank =
-        torch::rand({count, kSignalLength - 2}, generator, torch::kDouble).argsort(1).argsort(1);
+    const auto rank = torch::rand({count, kSignalLength - 2}, generator, torch::kDouble)
+                          .argsort(1, false)
+                          .argsort(1, false);
     // The first and the last place are no breaks.
     const auto breaks = torch::constant_pad_nd((rank < pieces - 1).to(torch::kLong), {1, 1});
     const auto heights =

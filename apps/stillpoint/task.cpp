@@ -29,6 +29,7 @@ at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& target
     case Task::Trajectories:
       return mean_of_sample((outputs - targets.narrow(1, 0, outputs.size(1))).abs());
     case Task::Numbers:
+    case Task::Signals:
     case Task::Boards:
       break;
   }
@@ -37,7 +38,7 @@ at::Tensor losses(Task task, const at::Tensor& outputs, const at::Tensor& target
 
 at::Tensor errors(Task task, const at::Tensor& outputs, const at::Tensor& targets) {
   const auto plain = outputs.detach();
-  if (task == Task::Numbers || task == Task::Trajectories) {
+  if (task == Task::Numbers || task == Task::Trajectories || task == Task::Signals) {
     return losses(task, plain, targets);
   }
   if (task == Task::Boards) {

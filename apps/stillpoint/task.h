@@ -11,7 +11,8 @@ enum class Task {
   Numbers,     ///< a number; error: its square
   /// States [T, D]; error: the mean absolute one. Targets may have further times, which do not count.
   Trajectories,
-  Boards,  ///< a sudoku board; loss: the squared error of its numbers; error: the fraction that is wrong
+  Signals,  ///< numbers [100] over time; error: the mean of their squared errors
+  Boards,   ///< a sudoku board; loss: the squared error of its numbers; error: the fraction that is wrong
 };
 
 /// The loss of each sample, `[B]`: cross entropy in nats (its mean over positions), or the squared error.

@@ -63,6 +63,26 @@ TEST(CurveData, LieOnTheCurve) {
   EXPECT_LT(x.min().item<double>(), -1.99);
 }
 
+TEST(Signals, ArePiecewiseConstantUnderNoise) {
+  const auto data = make_signals(torch::kCPU), again = make_signals(torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{9000, 100}));
+  EXPECT_EQ(data.test.size(), 1000);
+  EXPECT_TRUE(data.train.inputs.equal(again.train.inputs));
+  const auto clean = data.train.targets;
+  EXPECT_EQ(clean.min().item<double>(), 10);
+  EXPECT_EQ(clean.max().item<double>(), 100);
+  EXPECT_TRUE(clean.frac().eq(0).all().item<bool>());
+  const auto breaks = clean.diff().ne(0);
+  EXPECT_FALSE(breaks.select(1, 98).any().item<bool>()) << "the last piece has two places at least";
+  EXPECT_TRUE(breaks.slice(1, 0, 98).any(0).all().item<bool>()) << "breaks are everywhere else";
+  EXPECT_EQ(breaks.sum(1).max().item<int>(), 8);
+  EXPECT_EQ(breaks.sum(1).min().item<int>(), 0);
+  EXPECT_NEAR(breaks.sum(1).to(torch::kDouble).mean().item<double>(), 4.0, 0.1);
+  const auto noise = data.train.inputs - clean;
+  EXPECT_NEAR(noise.mean().item<double>(), 0.0, 0.05);
+  EXPECT_NEAR(noise.std().item<double>(), 10.0, 0.05);
+}
+
 TEST(Boards, AreReadWithTheirSolutions) {
   const TemporaryDirectory directory;
   put_boards(directory / "boards", 30);

@@ -30,6 +30,9 @@ TEST(Networks, GiveWhatTheirTaskAsksFor) {
         case Task::Trajectories:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 10, 2}));
           break;
+        case Task::Signals:
+          EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 100}));
+          break;
         case Task::Boards:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 64}));
           break;
@@ -112,6 +115,7 @@ Examples sample_examples(const Experiment& each, std::int64_t count) {
     case Task::Trajectories:
       return {inputs, torch::rand({count, 10, 2})};
     case Task::Boards:
+    case Task::Signals:
       return {inputs, inputs};
     case Task::Numbers:
       break;
@@ -214,7 +218,7 @@ TEST(Experiments, AreFoundByName) {
   EXPECT_EQ(experiment_names(),
             (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq",
                                       "transformer", "jacobian-toy", "spiral", "lotka-volterra",
-                                      "bouncing-ball", "ode-net", "sudoku"}));
+                                      "bouncing-ball", "ode-net", "sudoku", "denoise"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
   expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-0.5"});
 }

@@ -58,11 +58,11 @@ TEST(Report, HasTheShapeThatIsPromised) {
   EXPECT_EQ(report["command"], "stillpoint train");
 
   const auto& variant = report["variants"].at(0);
-  EXPECT_EQ(keys(variant),
-            (std::set<std::string>{"name", "parameters", "bits_per_character", "test_error", "train_error",
-                                   "forward_iterations", "backward_iterations", "forward_evaluations",
-                                   "backward_evaluations", "mean_absolute_error", "parameter_error",
-                                   "seconds_per_epoch", "peak_bytes", "gradient_error", "epochs"}));
+  EXPECT_EQ(keys(variant), (std::set<std::string>{
+                               "name", "parameters", "bits_per_character", "test_error", "train_error",
+                               "forward_iterations", "backward_iterations", "forward_evaluations",
+                               "backward_evaluations", "mean_absolute_error", "test_mse", "parameter_error",
+                               "seconds_per_epoch", "peak_bytes", "gradient_error", "epochs"}));
   EXPECT_EQ(variant["name"], "newton-implicit");
   EXPECT_EQ(variant["test_error"], 0.125);
   EXPECT_EQ(variant["train_error"], 0.2);
@@ -82,7 +82,7 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   EXPECT_TRUE(report["data"]["path"].is_null());
   const auto variant = report["variants"][0];
   for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "forward_evaluations",
-                          "backward_evaluations", "mean_absolute_error", "seconds_per_epoch",
+                          "backward_evaluations", "mean_absolute_error", "test_mse", "seconds_per_epoch",
                           "gradient_error", "bits_per_character"}) {
     EXPECT_TRUE(variant[key].is_null()) << key;
   }
@@ -99,6 +99,7 @@ TEST(Report, GivesBitsOfATextAlone) {
   const Pass test{.error = 0.5, .loss = 2 * std::numbers::ln2};
   EXPECT_DOUBLE_EQ(summarize("equilibrium", Task::Characters, {}, test).bits_per_character.value(), 2.0);
   EXPECT_FALSE(summarize("gamma-0", Task::Numbers, {}, test).bits_per_character.has_value());
+  EXPECT_EQ(summarize("relu", Task::Signals, {}, test).test_mse, 0.5);
 }
 
 TEST(Report, GivesTheSameEpochsBack) {

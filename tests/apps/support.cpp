@@ -137,6 +137,8 @@ at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count) {
       return torch::randint(256, {count, 64}, torch::kLong);
     case Task::Trajectories:
       return torch::rand({count, 2});
+    case Task::Signals:
+      return 10 * torch::randn({count, 100});
     case Task::Boards:
       return torch::one_hot(torch::randint(4, {count, 16}), 4).to(torch::kFloat).flatten(1);
     case Task::Numbers:
