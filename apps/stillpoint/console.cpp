@@ -37,8 +37,8 @@ std::string decimal(std::optional<double> number, int digits) {
 }
 
 std::string show_error(Task task, double error) {
-  const bool share = task == Task::Classes || task == Task::Characters || task == Task::Boards;
-  return share ? fmt::format("{:.2f} %", 100 * error) : decimal(error, 4);
+  const bool number = task == Task::Numbers || task == Task::Signals || task == Task::Trajectories;
+  return number ? decimal(error, 4) : fmt::format("{:.2f} %", 100 * error);
 }
 
 /// 1234567 as 1,234,567.

@@ -32,6 +32,10 @@ struct Dataset {
 /// Read from the four IDX files in a directory, gzipped or not, onto `device`. Throws UserError.
 Dataset load_images(const std::filesystem::path& directory, c10::Device device);
 
+/// The same images in sets of 8 (top_k_network.h): [N, 8, 784] with their labels [N, 8], as digits. Each is
+/// used once, and a set only if its third largest digit is larger than its fourth.
+Dataset load_image_sets(const std::filesystem::path& directory, c10::Device device);
+
 /// A text in pieces of `length` bytes, [N, length] int64, each with the bytes that come next as its targets;
 /// the last tenth is for the test. Throws UserError.
 Dataset load_text(const std::filesystem::path& file, std::int64_t length, c10::Device device);

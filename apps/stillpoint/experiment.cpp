@@ -322,7 +322,7 @@ const std::vector<Experiment>& experiments() {
       conv_experiment(),          multiscale_experiment(), transformer_experiment(),
       curve_experiment(),         spiral_experiment(),     lotka_volterra_experiment(),
       bouncing_ball_experiment(), ode_net_experiment(),    sudoku_experiment(),
-      denoise_experiment()};
+      denoise_experiment(),       projection_experiment(), top_k_experiment()};
   return all;
 }
 

@@ -2,7 +2,9 @@
 
 #include "denoise_network.h"
 #include "experiment_parts.h"
+#include "projection_network.h"
 #include "sudoku_network.h"
+#include "top_k_network.h"
 
 namespace stillpoint::app {
 
@@ -48,6 +50,48 @@ Experiment denoise_experiment() {
                    variant_of<ReluNetwork>("relu")},
       .reference = {},
       .measured = 20};
+}
+
+namespace {
+
+Recipe images_by_adam(std::int64_t batch, std::int64_t epochs) {
+  return {.batch = batch,
+          .epochs = epochs,
+          .optimizer = Recipe::Optimizer::Adam,
+          .rate = [](double, double) { return 1e-3; },
+          .only_converged = true};
+}
+
+}  // namespace
+
+Experiment projection_experiment() {
+  return {.name = "projection",
+          .description =
+              "Linear(784, 600), Linear(600, 10), then a projection onto shares of the classes, or softmax",
+          .task = Task::Shares,
+          .load = load_images,
+          .data = kFashion,
+          .recipe = images_by_adam(100, 3),
+          .variants = {variant_of<ShareNetwork>("softmax"), variant_of<SimplexNetwork>("simplex"),
+                       variant_of<BoundedSimplexNetwork>("bounded-simplex"),
+                       variant_of<LearnedBoundsNetwork>("learned-bounds")},
+          .reference = {}};
+}
+
+Experiment top_k_experiment() {
+  using Layer = TopKNetwork::Layer;
+  return {
+      .name = "top-k",
+      .description =
+          "Scores of 8 images by two convolutions and Linear(512, 1), then a smooth choice of the best three",
+      .task = Task::Choices,
+      .load = load_image_sets,
+      .data = kFashion,
+      .recipe = images_by_adam(20, 10),
+      .variants = {variant_of<TopKNetwork>("soft-top-k", Layer::SoftTopK),
+                   variant_of<TopKNetwork>("capped-simplex", Layer::CappedSimplex),
+                   variant_of<TopKNetwork>("sigmoid", Layer::Sigmoid)},
+      .reference = {}};
 }
 
 }  // namespace stillpoint::app

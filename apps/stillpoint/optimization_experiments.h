@@ -7,5 +7,7 @@ namespace stillpoint::app {
 
 Experiment sudoku_experiment();
 Experiment denoise_experiment();
+Experiment projection_experiment();
+Experiment top_k_experiment();
 
 }  // namespace stillpoint::app

@@ -20,7 +20,10 @@ struct Scale {
 Scale scale_of(Task task) {
   switch (task) {
     case Task::Classes:
+    case Task::Shares:
       return {"Test error", "wrong labels (%)", &Pass::error, 100};
+    case Task::Choices:
+      return {"Test error", "sets with a wrong choice (%)", &Pass::error, 100};
     case Task::Boards:
       return {"Test error", "wrong boards (%)", &Pass::error, 100};
     case Task::Characters:

@@ -6,6 +6,7 @@
 
 #include "board_panels.h"
 #include "evaluations.h"
+#include "share_panels.h"
 #include "signal_panels.h"
 
 namespace stillpoint::app {
@@ -57,6 +58,10 @@ std::vector<Panel> picture_of(const RunHeader& run, const Variants& variants,
       error.settings += "set logscale y\n";  // networks without a program begin far away
       return followed_by(std::move(error), signal_panels(variants, data.test));
     }
+    case Task::Shares:
+      return followed_by(error_panel(experiment.task, results), share_panels(variants, data.test));
+    case Task::Choices:
+      return followed_by(error_panel(experiment.task, results), choice_panels(variants, data.test));
     case Task::Classes:
     case Task::Characters:
     case Task::Numbers:

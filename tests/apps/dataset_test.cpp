@@ -193,6 +193,22 @@ TEST_F(DatasetFiles, RefusesALabelThatIsNoDigit) {
   expect_error({"labels from 0 to 9, found 10"});
 }
 
+TEST_F(DatasetFiles, MakesSetsWhoseChoiceIsClear) {
+  put_dataset(directory.path(), 800, 100);
+  const auto images = load_images(directory.path(), torch::kCPU).train;
+  const auto sets = load_image_sets(directory.path(), torch::kCPU).train;
+  EXPECT_GT(sets.size(), 20);
+  EXPECT_LT(sets.size(), 100);
+  EXPECT_EQ(sets.inputs.sizes(), (c10::IntArrayRef{sets.size(), 8, 784}));
+  const auto falling = std::get<0>(sets.targets.sort(1, true));
+  EXPECT_TRUE(falling.select(1, 2).gt(falling.select(1, 3)).all().item<bool>());
+  // The images of the files know their digits by where they are bright.
+  const auto mean_of = [](const Examples& examples, int digit) {
+    return examples.inputs.flatten(0, -2).index({examples.targets.flatten().eq(digit)}).mean(0);
+  };
+  EXPECT_LT((mean_of(sets, 7) - mean_of(images, 7)).abs().max().item<double>(), 0.1);
+}
+
 TEST(Mnist, IsWhatItIsKnownToBe) {
   const char* directory = std::getenv("STILLPOINT_MNIST_DIR");
   if (directory == nullptr) {

@@ -132,7 +132,10 @@ at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count) {
   torch::manual_seed(7);
   switch (experiment.task) {
     case Task::Classes:
+    case Task::Shares:
       return torch::rand({count, 784});
+    case Task::Choices:
+      return torch::rand({count, 8, 784});
     case Task::Characters:
       return torch::randint(256, {count, 64}, torch::kLong);
     case Task::Trajectories:
