@@ -1,6 +1,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/types.h>
 
+#include <tuple>
+
 #include "dataset.h"
 #include "top_k_network.h"
 

@@ -40,7 +40,7 @@ Experiment denoise_experiment() {
       .load = own_data("denoise", make_signals),
       .data = {},
       .recipe = {.batch = 150,
-                 .epochs = 10,
+                 .epochs = 50,
                  .optimizer = Recipe::Optimizer::Adam,
                  .rate = [](double, double) { return 1e-3; },
                  .only_converged = true},

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "task.h"
