@@ -61,7 +61,8 @@ Panel board_panel(std::string title, const std::vector<double>& numbers, const a
     const int cell = i / kBoardSide, digit = i % kBoardSide;
     const double share = share_of(numbers, i);
     if (share < 0.02) continue;
-    const std::pair middle(cell % kBoardSide + 0.5, kBoardSide - cell / kBoardSide - 0.5);
+    const int row = cell / kBoardSide, column = cell % kBoardSide;
+    const std::pair middle(column + 0.5, kBoardSide - row - 0.5);
     panel.settings += digit_label(digit, share, middle, solution[i].item<double>() > 0.5);
   }
   return panel;
