@@ -55,7 +55,9 @@ std::vector<Panel> picture_of(const RunHeader& run, const Variants& variants,
                          board_panels(run, results.front(), data.test));
     case Task::Signals: {
       auto error = error_panel(experiment.task, results);
-      error.settings += "set logscale y\n";  // networks without a program begin far away
+      error.settings +=
+          "set logscale y\nset yrange [*:*]\nset offsets 0, 0, graph 0.4, 0\n";  // networks without a program
+                                                                                 // begin far away
       return followed_by(std::move(error), signal_panels(variants, data.test));
     }
     case Task::Shares:
