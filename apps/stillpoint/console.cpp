@@ -37,8 +37,8 @@ std::string decimal(std::optional<double> number, int digits) {
 }
 
 std::string show_error(Task task, double error) {
-  const bool share = task == Task::Classes || task == Task::Characters;
-  return share ? fmt::format("{:.2f} %", 100 * error) : decimal(error, 4);
+  const bool number = task == Task::Numbers || task == Task::Signals || task == Task::Trajectories;
+  return number ? decimal(error, 4) : fmt::format("{:.2f} %", 100 * error);
 }
 
 /// 1234567 as 1,234,567.
@@ -79,7 +79,7 @@ void Console::epoch_header() {
 }
 
 void Console::epoch(Task task, const std::string& variant, const Epoch& epoch, std::int64_t last) {
-  const auto& [number, train, test] = epoch;
+  const auto& [number, train, test, first_output] = epoch;
   line(fmt::format(kEpochRow, variant, fmt::format("{}/{}", number, last), show_error(task, train.error),
                    decimal(train.loss, 4), decimal(train.iterations, 1), show_error(task, test.error),
                    decimal(test.loss, 4), decimal(test.iterations, 1), decimal(train.seconds, 1)));

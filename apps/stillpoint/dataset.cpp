@@ -13,4 +13,9 @@ Examples Examples::slice(std::int64_t begin, std::int64_t count) const {
   return {inputs.slice(0, begin, end), targets.slice(0, begin, end)};
 }
 
+std::vector<double> numbers_of(const at::Tensor& t) {
+  const auto numbers = t.to(at::kCPU, at::kDouble).contiguous();
+  return {numbers.data_ptr<double>(), numbers.data_ptr<double>() + numbers.numel()};
+}
+
 }  // namespace stillpoint::app

@@ -13,10 +13,12 @@
 #include "ball_network.h"
 #include "conv_network.h"
 #include "curve_network.h"
+#include "experiment_parts.h"
 #include "fixed_point_network.h"
 #include "image_network.h"
 #include "language_network.h"
 #include "monotone_network.h"
+#include "optimization_experiments.h"
 #include "stillpoint/equations/gradients/unrolled_gradient.h"
 #include "stillpoint/equations/solvers/forward_backward.h"
 #include "stillpoint/equations/solvers/newton.h"
@@ -31,8 +33,6 @@
 
 namespace stillpoint::app {
 namespace {
-
-constexpr const char* kFashion = "/usr/share/datasets/fashion-mnist";
 
 /// Samples that miss the tolerance are counted and shown with each epoch. The backward solve has the same
 /// relative tolerance.
@@ -54,12 +54,6 @@ FixedPointOptions solve_briefly() {
 
 /// As far as double precision goes.
 FixedPointOptions exactly(FixedPointSolver solver) { return solve_to(1e-10, std::move(solver), 2000); }
-
-template <class Model, class... Arguments>
-Variant variant_of(std::string name, Arguments... arguments) {
-  return {std::move(name),
-          [=](std::int64_t /*width*/) -> NetworkPointer { return std::make_shared<Model>(arguments...); }};
-}
 
 double cosine(double done, double all) {
   const double last = 1e-6, first = 1e-3;
@@ -179,17 +173,6 @@ Experiment transformer_experiment() {
                    variant_of<ExplicitTransformer>("explicit-12", twelve)},
       .reference = exactly(Anderson{}),
       .measured = 10};
-}
-
-/// A model that makes its own data.
-std::function<Dataset(const std::filesystem::path&, c10::Device)> own_data(const std::string& model,
-                                                                           Dataset (*make)(c10::Device)) {
-  return [=](const std::filesystem::path& data, c10::Device device) {
-    if (!data.empty()) {
-      throw UserError(fmt::format("--data: --model {} makes its own data; leave --data out", model));
-    }
-    return make(device);
-  };
 }
 
 Experiment curve_experiment() {
@@ -338,7 +321,8 @@ const std::vector<Experiment>& experiments() {
       fixed_point_experiment(),   monotone_experiment(),   monotone_conv_experiment(),
       conv_experiment(),          multiscale_experiment(), transformer_experiment(),
       curve_experiment(),         spiral_experiment(),     lotka_volterra_experiment(),
-      bouncing_ball_experiment(), ode_net_experiment()};
+      bouncing_ball_experiment(), ode_net_experiment(),    sudoku_experiment(),
+      denoise_experiment(),       projection_experiment(), top_k_experiment()};
   return all;
 }
 

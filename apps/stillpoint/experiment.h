@@ -33,11 +33,12 @@ struct Recipe {
   bool only_converged = false;
 };
 
-/// One of the networks that a model compares. All variants of a model begin with the same weights where they
-/// have the same.
+/// One of the networks that a model compares, which may have nothing to learn. All variants of a model begin
+/// with the same weights where they have the same.
 struct Variant {
   std::string name;
   std::function<NetworkPointer(std::int64_t width)> make;
+  double rate = 1;  ///< of its steps to those of the recipe
 };
 
 /// What `stillpoint train --model NAME` trains.
@@ -54,6 +55,8 @@ struct Experiment {
   bool counts_evaluations = false;
   /// How the implicit layer is solved for the gradient that others are compared with, in double precision.
   FixedPointOptions reference;
+  /// Whether each epoch keeps what the network makes of the first test example.
+  bool keeps_first_output = false;
   std::int64_t measured = 100;  ///< test examples that gradients and residuals are compared on
   /// Solvers whose residuals the picture compares on the first network; none: each network with its own.
   std::vector<FixedPointSolver> compared = {};

@@ -24,6 +24,7 @@ at::Tensor in_double(const at::Tensor& t) { return t.is_floating_point() ? t.to(
 
 std::optional<double> gradient_error(const Experiment& experiment, const TrainedVariant& variant,
                                      const Examples& batch) {
+  if (variant.network->parameters().empty()) return std::nullopt;
   const auto copy = [&] {
     auto network = experiment.variant(variant.name).make(experiment.width);
     copy_weights(*variant.network, *network);

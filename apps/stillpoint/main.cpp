@@ -50,8 +50,8 @@ std::string variants_help() {
 std::string data_help() {
   return fmt::format(
       "For images the directory with the four IDX files of MNIST, gzipped or not (default: {}); for the "
-      "transformer "
-      "a text file; jacobian-toy makes its own",
+      "transformer a text file; for sudoku one with a board and its solution in each line; other models make "
+      "their own",
       app::experiments().front().data.string());
 }
 

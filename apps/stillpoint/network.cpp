@@ -31,7 +31,9 @@ void Network::solve_exactly(const FixedPointOptions& reference) {
 }
 
 void copy_weights(Network& from, Network& to) {
-  const auto like = from.parameters().front();
+  auto all = from.parameters();
+  for (const auto& buffer : from.buffers()) all.push_back(buffer);
+  const auto& like = all.front();
   to.to(like.device(), like.scalar_type());
   torch::NoGradGuard no_grad;
   const auto copy_all = [](const std::vector<at::Tensor>& source, std::vector<at::Tensor> target) {

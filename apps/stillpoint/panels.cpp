@@ -20,11 +20,17 @@ struct Scale {
 Scale scale_of(Task task) {
   switch (task) {
     case Task::Classes:
+    case Task::Shares:
       return {"Test error", "wrong labels (%)", &Pass::error, 100};
+    case Task::Choices:
+      return {"Test error", "sets with a wrong choice (%)", &Pass::error, 100};
+    case Task::Boards:
+      return {"Test error", "wrong boards (%)", &Pass::error, 100};
     case Task::Characters:
       return {"Test text", "bits a character", &Pass::loss, 1 / std::numbers::ln2};
     case Task::Trajectories:
       return {"Test error", "mean absolute error", &Pass::error, 1};
+    case Task::Signals:
     case Task::Numbers:
       break;
   }

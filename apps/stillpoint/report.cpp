@@ -26,7 +26,7 @@ double number(const json& value) {
 }
 
 json to_json(const Epoch& epoch) {
-  const auto& [epoch_number, train, test] = epoch;
+  const auto& [epoch_number, train, test, first_output] = epoch;
   return {{"epoch", epoch_number},
           {"train_error", train.error},
           {"train_loss", train.loss},
@@ -39,7 +39,8 @@ json to_json(const Epoch& epoch) {
           {"test_loss", test.loss},
           {"test_iterations", or_null(test.iterations)},
           {"test_unconverged", test.unconverged},
-          {"test_seconds", test.seconds}};
+          {"test_seconds", test.seconds},
+          {"first_output", first_output.empty() ? json(nullptr) : json(first_output)}};
 }
 
 Epoch epoch_from_json(const json& object) {
@@ -57,6 +58,9 @@ Epoch epoch_from_json(const json& object) {
                 .backward_iterations = std::nullopt,
                 .unconverged = object.at("test_unconverged").get<std::int64_t>(),
                 .seconds = number(object.at("test_seconds"))};
+  if (const auto kept = object.find("first_output"); kept != object.end() && !kept->is_null()) {
+    for (const auto& each : *kept) epoch.first_output.push_back(number(each));
+  }
   return epoch;
 }
 
@@ -71,6 +75,7 @@ json to_json(const VariantResult& result) {
           {"forward_evaluations", or_null(result.forward_evaluations)},
           {"backward_evaluations", or_null(result.backward_evaluations)},
           {"mean_absolute_error", or_null(result.mean_absolute_error)},
+          {"test_mse", or_null(result.test_mse)},
           {"parameter_error", or_null(result.parameter_error)},
           {"seconds_per_epoch", or_null(result.seconds_per_epoch)},
           {"peak_bytes", result.peak_bytes},

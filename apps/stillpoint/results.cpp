@@ -17,6 +17,9 @@ VariantResult summarize(std::string name, Task task, std::vector<Epoch> epochs, 
   if (task == Task::Trajectories) {
     result.mean_absolute_error = test.error;
   }
+  if (task == Task::Signals) {
+    result.test_mse = test.error;
+  }
   if (!epochs.empty()) {
     const auto& last = epochs.back().train;
     result.train_error = last.error;

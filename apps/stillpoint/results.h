@@ -11,7 +11,7 @@ namespace stillpoint::app {
 
 /// Means over one pass through the training or test examples.
 struct Pass {
-  double error = 0;  ///< fraction of wrong labels or characters, or the squared error of numbers
+  double error = 0;  ///< fraction of wrong labels, characters or boards, or the squared error of numbers
   /// Cross entropy in nats, or the squared error, of the samples that count; NaN if none does.
   double loss = 0;
   /// Of the forward solve, until the last sample of a batch is done, as published; empty if nothing is
@@ -27,6 +27,8 @@ struct Epoch {
   std::int64_t number = 1;  ///< from 1
   Pass train;
   Pass test;
+  /// What the network then makes of the first test example, where a picture shows how that came about.
+  std::vector<double> first_output = {};
 };
 
 /// What the last table and the report say of one variant. Fields are empty where nothing was trained.
@@ -41,6 +43,7 @@ struct VariantResult {
   /// In their place, where an ODE is solved: evaluations of its f for a batch.
   std::optional<double> forward_evaluations = {}, backward_evaluations = {};
   std::optional<double> mean_absolute_error = {};  ///< of the test trajectory
+  std::optional<double> test_mse = {};             ///< mean squared error of the test, of signals
   std::optional<double> parameter_error = {};      ///< largest relative one, where the truth is known
   std::optional<double> seconds_per_epoch;         ///< of training, without the test
   std::int64_t peak_bytes = 0;           ///< of tensors, during one training step with the final weights

@@ -10,12 +10,11 @@
 
 #include "checkpoint.h"
 #include "console.h"
-#include "evaluations.h"
 #include "files.h"
 #include "gradient_error.h"
 #include "interrupt.h"
 #include "outputs.h"
-#include "panels.h"
+#include "pictures.h"
 #include "report.h"
 #include "resume.h"
 #include "user_error.h"
@@ -121,29 +120,11 @@ VariantResult measure(const Experiment& experiment, const TrainedVariant& varian
   }
 }
 
-std::string draw(const TrainOptions& options, const Experiment& experiment,
+std::string draw(const TrainOptions& options, const RunHeader& run,
                  const std::vector<TrainedVariant*>& chosen, const std::vector<VariantResult>& results,
                  const Dataset& data) {
   const EndAtOnce now;
-  if (experiment.task == Task::Trajectories) {
-    return draw_plot(options.plot, {phase_panel(chosen, data.test), course_panel(chosen, data.test),
-                                    error_panel(experiment.task, results)});
-  }
-  const auto batch = data.test.slice(0, experiment.measured);
-  if (experiment.task == Task::Classes && experiment.counts_evaluations) {
-    std::vector<Panel> panels{error_panel(experiment.task, results), evaluations_panel(results)};
-    for (auto& panel : tolerance_panels(chosen, batch)) panels.push_back(std::move(panel));
-    return draw_plot(options.plot, panels);
-  }
-  if (experiment.task == Task::Numbers && experiment.counts_evaluations) {
-    return draw_plot(options.plot, {comparison_panel(chosen, batch), error_panel(experiment.task, results)});
-  }
-  auto left = experiment.task == Task::Numbers ? fit_panel(chosen, data.train)
-                                               : error_panel(experiment.task, results);
-  const double tolerance = experiment.compared.empty() ? 0 : kTolerance;
-  return draw_plot(
-      options.plot,
-      {std::move(left), residual_panel(trace_solvers(experiment, chosen, batch.inputs), tolerance)});
+  return draw_plot(options.plot, picture_of(run, chosen, results, data));
 }
 
 }  // namespace
@@ -191,7 +172,7 @@ void train(const TrainOptions& options) {
            },
            [&] {
              if (!options.plot.empty() && !results.empty()) {
-               write_file(options.plot, draw(options, experiment, finished, results, data));
+               write_file(options.plot, draw(options, run, finished, results, data));
              }
            }});
 }

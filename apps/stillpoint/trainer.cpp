@@ -108,11 +108,18 @@ Prediction predict(const Experiment& experiment, Network& network, const Example
 
 Prediction train_step(const Experiment& experiment, TrainedVariant& variant, const Examples& batch) {
   auto prediction = predict(experiment, *variant.network, batch);
+  if (variant.network->parameters().empty()) return prediction;
   const auto penalty = variant.network->penalty();
   variant.optimizer->zero_grad();
   (penalty.defined() ? prediction.loss + penalty : prediction.loss).backward();
   variant.optimizer->step();
   return prediction;
+}
+
+std::vector<double> first_output(Network& network, const Examples& test) {
+  const torch::NoGradGuard no_grad;
+  network.eval();
+  return numbers_of(network.forward(test.slice(0, 1).inputs));
 }
 
 /// Images [B, 784], each shifted by up to `by` pixels, with black where nothing was.
@@ -151,12 +158,17 @@ TrainedVariant new_variant(const Experiment& experiment, const std::string& name
 Epoch Trainer::run_epoch(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {
   const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
   auto train_pass = train(variant, last, progress);
-  return {.number = number, .train = train_pass, .test = test(*variant.network)};
+  Epoch epoch{.number = number, .train = train_pass, .test = test(*variant.network)};
+  if (experiment_.keeps_first_output) {
+    epoch.first_output = first_output(*variant.network, data_.test);
+  }
+  return epoch;
 }
 
 Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& progress) const {
   const auto& [examples, recipe] = std::tie(data_.train, experiment_.recipe);
   const auto number = static_cast<std::int64_t>(variant.epochs.size()) + 1;
+  const double rate = experiment_.variant(variant.name).rate;
   variant.network->train();
   Tally tally;
   const auto seed = epoch_seed(seed_, number);
@@ -166,7 +178,7 @@ Pass Trainer::train(TrainedVariant& variant, std::int64_t last, const Progress& 
     stop_if_interrupted();
     const double fraction = static_cast<double>(begin) / static_cast<double>(examples.size());
     set_rate(*variant.optimizer,
-             recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
+             rate * recipe.rate(static_cast<double>(number - 1) + fraction, static_cast<double>(last)));
     auto batch = examples.select(order.slice(0, begin, begin + recipe.batch));
     if (recipe.crop > 0) batch.inputs = shifted(batch.inputs, recipe.crop);
     const auto prediction = train_step(experiment_, variant, batch);

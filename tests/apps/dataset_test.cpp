@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "boards.h"
 #include "support.h"
 
 namespace stillpoint::app::testing {
@@ -62,6 +63,81 @@ TEST(CurveData, LieOnTheCurve) {
   EXPECT_LT(x.min().item<double>(), -1.99);
 }
 
+TEST(Signals, ArePiecewiseConstantUnderNoise) {
+  const auto data = make_signals(torch::kCPU), again = make_signals(torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{9000, 100}));
+  EXPECT_EQ(data.test.size(), 1000);
+  EXPECT_TRUE(data.train.inputs.equal(again.train.inputs));
+  const auto clean = data.train.targets;
+  EXPECT_EQ(clean.min().item<double>(), 10);
+  EXPECT_EQ(clean.max().item<double>(), 100);
+  EXPECT_TRUE(clean.frac().eq(0).all().item<bool>());
+  const auto breaks = clean.diff().ne(0);
+  EXPECT_FALSE(breaks.select(1, 98).any().item<bool>()) << "the last piece has two places at least";
+  EXPECT_TRUE(breaks.slice(1, 0, 98).any(0).all().item<bool>()) << "breaks are everywhere else";
+  EXPECT_EQ(breaks.sum(1).max().item<int>(), 8);
+  EXPECT_EQ(breaks.sum(1).min().item<int>(), 0);
+  EXPECT_NEAR(breaks.sum(1).to(torch::kDouble).mean().item<double>(), 4.0, 0.1);
+  const auto noise = data.train.inputs - clean;
+  EXPECT_NEAR(noise.mean().item<double>(), 0.0, 0.05);
+  EXPECT_NEAR(noise.std().item<double>(), 10.0, 0.05);
+}
+
+TEST(Boards, AreReadWithTheirSolutions) {
+  const TemporaryDirectory directory;
+  put_boards(directory / "boards", 30);
+  const auto data = load_boards(directory / "boards", torch::kCPU);
+  EXPECT_EQ(data.train.inputs.sizes(), (c10::IntArrayRef{27, 64}));
+  EXPECT_EQ(data.test.targets.sizes(), (c10::IntArrayRef{3, 64}));
+  for (const auto& part : {data.train, data.test}) {
+    EXPECT_FALSE(wrong_boards(part.targets).any().item<bool>());
+    EXPECT_TRUE((part.inputs <= part.targets).all().item<bool>());
+    EXPECT_EQ(part.targets.sum().item<double>(), 16.0 * static_cast<double>(part.size()));
+  }
+}
+
+TEST(Boards, AreHeldCellByCell) {
+  const TemporaryDirectory directory;
+  std::string lines;
+  for (int i = 0; i < 10; ++i) lines += "4000000000000002 4321214312343412\n";
+  lines.replace(lines.find("1234"), 4, "1232");  // wrong, but that is for the test error to say
+  put(directory / "boards", lines);
+  const auto train = load_boards(directory / "boards", torch::kCPU).train;
+  EXPECT_EQ(train.inputs[0].nonzero().flatten()[0].item<int>(), 3);
+  EXPECT_EQ(train.inputs[0].nonzero().flatten()[1].item<int>(), 61);
+  EXPECT_TRUE(wrong_boards(train.targets)[0].item<bool>());
+}
+
+TEST(Boards, RefuseWhatIsNone) {
+  const TemporaryDirectory directory;
+  const auto expect_refusal = [&](const std::string& lines, const std::string& says) {
+    put(directory / "boards", lines);
+    expect_user_error([&] { load_boards(directory / "boards", torch::kCPU); }, {"--data", "boards", says});
+  };
+  const std::string good = "0300001040000002 1324241342313142\n";
+  expect_user_error([] { load_boards("", torch::kCPU); }, {"--model sudoku", "--data"});
+  expect_refusal("", "at least 10 boards, found 0");
+  expect_refusal(good, "at least 10 boards, found 1");
+  expect_refusal(good + "0300001040000002\n", "line 2");
+  expect_refusal(good + "0300001040000002,1324241342313142\n", "line 2");
+  expect_refusal(good + good + "0300001040000002 1324241342313149\n", "line 3");
+  expect_refusal("0300001040000002 1424241342313142\n", "fill this board");
+}
+
+TEST(Boards, OfTheFileAreRight) {
+  const char* file = std::getenv("STILLPOINT_SUDOKU_FILE");
+  if (file == nullptr) {
+    GTEST_SKIP() << "set STILLPOINT_SUDOKU_FILE to a file of sudoku boards to run this test";
+  }
+  const auto data = load_boards(file, torch::kCPU);
+  EXPECT_EQ(data.train.size(), 9000);
+  EXPECT_EQ(data.test.size(), 1000);
+  for (const auto& part : {data.train, data.test}) {
+    EXPECT_FALSE(wrong_boards(part.targets).any().item<bool>());
+    EXPECT_TRUE(wrong_boards(part.inputs).all().item<bool>());
+  }
+}
+
 class DatasetFiles : public ::testing::Test {
  protected:
   void SetUp() override { put_dataset(directory.path(), 30, 20); }
@@ -115,6 +191,22 @@ TEST_F(DatasetFiles, RefusesImagesOfAnotherSize) {
 TEST_F(DatasetFiles, RefusesALabelThatIsNoDigit) {
   put(directory / "t10k-labels-idx1-ubyte", idx({20}, std::string(20, '\x0a')));
   expect_error({"labels from 0 to 9, found 10"});
+}
+
+TEST_F(DatasetFiles, MakesSetsWhoseChoiceIsClear) {
+  put_dataset(directory.path(), 800, 100);
+  const auto images = load_images(directory.path(), torch::kCPU).train;
+  const auto sets = load_image_sets(directory.path(), torch::kCPU).train;
+  EXPECT_GT(sets.size(), 20);
+  EXPECT_LT(sets.size(), 100);
+  EXPECT_EQ(sets.inputs.sizes(), (c10::IntArrayRef{sets.size(), 8, 784}));
+  const auto falling = std::get<0>(sets.targets.sort(1, true));
+  EXPECT_TRUE(falling.select(1, 2).gt(falling.select(1, 3)).all().item<bool>());
+  // The images of the files know their digits by where they are bright.
+  const auto mean_of = [](const Examples& examples, int digit) {
+    return examples.inputs.flatten(0, -2).index({examples.targets.flatten().eq(digit)}).mean(0);
+  };
+  EXPECT_LT((mean_of(sets, 7) - mean_of(images, 7)).abs().max().item<double>(), 0.1);
 }
 
 TEST(Mnist, IsWhatItIsKnownToBe) {

@@ -21,6 +21,14 @@ TEST(Networks, GiveWhatTheirTaskAsksFor) {
       SCOPED_TRACE(each.name + ", " + variant.name);
       const auto outputs = variant.make(each.width)->forward(sample_inputs(each, 3));
       switch (each.task) {
+        case Task::Choices:
+          EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 8}));
+          EXPECT_TRUE(outputs.ge(0).logical_and(outputs.le(1)).all().item<bool>());
+          break;
+        case Task::Shares:
+          EXPECT_TRUE(outputs.sum(1).allclose(torch::ones(3)));
+          EXPECT_TRUE(outputs.ge(0).all().item<bool>());
+          [[fallthrough]];
         case Task::Classes:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 10}));
           break;
@@ -29,6 +37,12 @@ TEST(Networks, GiveWhatTheirTaskAsksFor) {
           break;
         case Task::Trajectories:
           EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 10, 2}));
+          break;
+        case Task::Signals:
+          EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 100}));
+          break;
+        case Task::Boards:
+          EXPECT_EQ(outputs.sizes(), (c10::IntArrayRef{3, 64}));
           break;
         case Task::Numbers:
           EXPECT_EQ(outputs.size(0), 3);
@@ -103,11 +117,17 @@ Examples sample_examples(const Experiment& each, std::int64_t count) {
   const auto inputs = sample_inputs(each, count);
   switch (each.task) {
     case Task::Classes:
+    case Task::Shares:
       return {inputs, torch::arange(count)};
+    case Task::Choices:
+      return {inputs, torch::arange(8).expand({count, 8})};
     case Task::Characters:
       return {inputs, inputs.roll(-1, 1)};
     case Task::Trajectories:
       return {inputs, torch::rand({count, 10, 2})};
+    case Task::Boards:
+    case Task::Signals:
+      return {inputs, inputs};
     case Task::Numbers:
       break;
   }
@@ -206,10 +226,10 @@ TEST(Networks, CopyWeightsAndBuffers) {
 }
 
 TEST(Experiments, AreFoundByName) {
-  EXPECT_EQ(
-      experiment_names(),
-      (std::vector<std::string>{"fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq", "transformer",
-                                "jacobian-toy", "spiral", "lotka-volterra", "bouncing-ball", "ode-net"}));
+  EXPECT_EQ(experiment_names(), (std::vector<std::string>{
+                                    "fixed-point", "monotone", "monotone-conv", "conv-deq", "mdeq",
+                                    "transformer", "jacobian-toy", "spiral", "lotka-volterra",
+                                    "bouncing-ball", "ode-net", "sudoku", "denoise", "projection", "top-k"}));
   expect_user_error([] { experiment("deq"); }, {"deq", "fixed-point"});
   expect_user_error([] { experiment("mdeq").variant("newton"); }, {"mdeq", "newton", "gamma-0.5"});
 }
@@ -225,6 +245,39 @@ TEST(Tasks, AreScoredAsTheySay) {
   EXPECT_EQ(errors(Task::Characters, logits.unsqueeze(0), labels.unsqueeze(0))[0].item<double>(), 0.5);
   const auto numbers = losses(Task::Numbers, torch::tensor({{1.0}, {2.0}}), torch::tensor({{1.5}, {0.0}}));
   EXPECT_TRUE(numbers.allclose(torch::tensor({0.25, 4.0})));
+}
+
+TEST(Tasks, SharesAreScoredByTheirSquares) {
+  const auto shares = torch::tensor({{1.0, 0.0, 0.0}, {0.25, 0.5, 0.25}});
+  const auto labels = torch::tensor({0, 2});
+  EXPECT_TRUE(losses(Task::Shares, shares, labels).allclose(torch::tensor({0.0, 0.875})));
+  EXPECT_TRUE(errors(Task::Shares, shares, labels).equal(torch::tensor({0.0, 1.0}, torch::kDouble)));
+}
+
+TEST(Tasks, ChoicesAreRightIfAllAre) {
+  const auto digits = torch::tensor({{1, 9, 0, 7, 8, 1, 2, 3}, {9, 8, 7, 6, 5, 4, 3, 2}});
+  const auto wanted = torch::tensor({{0, 1, 0, 1, 1, 0, 0, 0}, {1, 1, 1, 0, 0, 0, 0, 0}}).to(torch::kFloat);
+  EXPECT_TRUE(choices(digits).equal(wanted));
+  auto outputs = 0.25 + 0.5 * wanted;
+  EXPECT_TRUE(errors(Task::Choices, outputs, digits).equal(torch::zeros(2, torch::kDouble)));
+  outputs[1][2] = 0.2;
+  EXPECT_TRUE(errors(Task::Choices, outputs, digits).equal(torch::tensor({0.0, 1.0}, torch::kDouble)));
+  EXPECT_NEAR(losses(Task::Choices, outputs, digits)[0].item<double>(), 0.0625, 1e-7);
+}
+
+TEST(Tasks, ABoardIsWrongIfARowColumnOrBlockIs) {
+  const auto board = [](const std::string& digits) {
+    std::vector<std::int64_t> cells;
+    for (const char digit : digits) cells.push_back(digit - '1');
+    return torch::one_hot(torch::tensor(cells), 4).to(torch::kFloat).flatten();
+  };
+  const auto boards =
+      torch::stack({board("1234341221434321"), board("1234341221434312"),    // the last row's order
+                    board("1234123412341234"), board("1234234134124123")});  // columns; blocks
+  EXPECT_TRUE(
+      errors(Task::Boards, boards, boards).equal(torch::tensor({0.0, 1.0, 1.0, 1.0}, torch::kDouble)));
+  const auto loss = losses(Task::Boards, boards, boards[0].expand_as(boards));
+  EXPECT_TRUE(loss.slice(0, 0, 2).allclose(torch::tensor({0.0, 4.0 / 64})));
 }
 
 }  // namespace

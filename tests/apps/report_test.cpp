@@ -58,11 +58,11 @@ TEST(Report, HasTheShapeThatIsPromised) {
   EXPECT_EQ(report["command"], "stillpoint train");
 
   const auto& variant = report["variants"].at(0);
-  EXPECT_EQ(keys(variant),
-            (std::set<std::string>{"name", "parameters", "bits_per_character", "test_error", "train_error",
-                                   "forward_iterations", "backward_iterations", "forward_evaluations",
-                                   "backward_evaluations", "mean_absolute_error", "parameter_error",
-                                   "seconds_per_epoch", "peak_bytes", "gradient_error", "epochs"}));
+  EXPECT_EQ(keys(variant), (std::set<std::string>{
+                               "name", "parameters", "bits_per_character", "test_error", "train_error",
+                               "forward_iterations", "backward_iterations", "forward_evaluations",
+                               "backward_evaluations", "mean_absolute_error", "test_mse", "parameter_error",
+                               "seconds_per_epoch", "peak_bytes", "gradient_error", "epochs"}));
   EXPECT_EQ(variant["name"], "newton-implicit");
   EXPECT_EQ(variant["test_error"], 0.125);
   EXPECT_EQ(variant["train_error"], 0.2);
@@ -82,7 +82,7 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   EXPECT_TRUE(report["data"]["path"].is_null());
   const auto variant = report["variants"][0];
   for (const char* key : {"train_error", "forward_iterations", "backward_iterations", "forward_evaluations",
-                          "backward_evaluations", "mean_absolute_error", "seconds_per_epoch",
+                          "backward_evaluations", "mean_absolute_error", "test_mse", "seconds_per_epoch",
                           "gradient_error", "bits_per_character"}) {
     EXPECT_TRUE(variant[key].is_null()) << key;
   }
@@ -99,16 +99,20 @@ TEST(Report, GivesBitsOfATextAlone) {
   const Pass test{.error = 0.5, .loss = 2 * std::numbers::ln2};
   EXPECT_DOUBLE_EQ(summarize("equilibrium", Task::Characters, {}, test).bits_per_character.value(), 2.0);
   EXPECT_FALSE(summarize("gamma-0", Task::Numbers, {}, test).bits_per_character.has_value());
+  EXPECT_EQ(summarize("relu", Task::Signals, {}, test).test_mse, 0.5);
 }
 
 TEST(Report, GivesTheSameEpochsBack) {
   auto epochs = two_epochs();
   epochs[1].train.loss = std::numeric_limits<double>::quiet_NaN();
   epochs[1].train.backward_iterations = std::nullopt;
+  epochs[1].first_output = {0.5, 0.25};
   const auto text = epochs_to_json(epochs).dump();
   const auto back = epochs_from_json(nlohmann::json::parse(text));
   EXPECT_EQ(epochs_to_json(back).dump(), text);
   EXPECT_EQ(back[0].train.backward_iterations, 11.5);
+  EXPECT_TRUE(back[0].first_output.empty());
+  EXPECT_EQ(back[1].first_output, epochs[1].first_output);
   EXPECT_EQ(back[0].test.unconverged, 2);
   EXPECT_TRUE(std::isnan(back[1].train.loss));
   EXPECT_FALSE(back[1].train.backward_iterations.has_value());

@@ -113,15 +113,37 @@ void put_dataset(const fs::path& directory, std::int64_t train, std::int64_t tes
   put(directory / "t10k-labels-idx1-ubyte", idx({static_cast<std::uint32_t>(test)}, check.labels));
 }
 
+void put_boards(const fs::path& path, std::int64_t count) {
+  std::mt19937 random(7);
+  std::string digits = "1234", lines;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::ranges::shuffle(digits, random);
+    std::string solution;
+    for (const int place : {0, 1, 2, 3, 2, 3, 0, 1, 1, 0, 3, 2, 3, 2, 1, 0})
+      solution.push_back(digits[place]);
+    auto board = solution;
+    for (auto& cell : board) cell = random() % 3 == 0 ? '0' : cell;
+    lines += board + " " + solution + "\n";
+  }
+  put(path, lines);
+}
+
 at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count) {
   torch::manual_seed(7);
   switch (experiment.task) {
     case Task::Classes:
+    case Task::Shares:
       return torch::rand({count, 784});
+    case Task::Choices:
+      return torch::rand({count, 8, 784});
     case Task::Characters:
       return torch::randint(256, {count, 64}, torch::kLong);
     case Task::Trajectories:
       return torch::rand({count, 2});
+    case Task::Signals:
+      return 10 * torch::randn({count, 100});
+    case Task::Boards:
+      return torch::one_hot(torch::randint(4, {count, 16}), 4).to(torch::kFloat).flatten(1);
     case Task::Numbers:
       break;
   }

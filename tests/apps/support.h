@@ -43,6 +43,9 @@ std::string idx(const std::vector<std::uint32_t>& sizes, const std::string& numb
 /// ten classes has a block of its own that is bright, under noise. The training files are gzipped.
 void put_dataset(const fs::path& directory, std::int64_t train, std::int64_t test);
 
+/// Writes so many sudoku boards, which have two thirds of their digits, with their solutions.
+void put_boards(const fs::path& path, std::int64_t count);
+
 /// Something that the networks of a model take, so many samples.
 at::Tensor sample_inputs(const Experiment& experiment, std::int64_t count);
 
