@@ -13,11 +13,19 @@ namespace stillpoint::app {
 namespace {
 
 constexpr std::int64_t kDifferences = kSignalLength - 1;
+constexpr double kPublishedWeight = 21.21;
+
+at::Tensor first_difference(LearnedDifferenceNetwork::Start start) {
+  if (start == LearnedDifferenceNetwork::Start::Random)
+    return 0.3 * torch::randn({kDifferences, kSignalLength}, torch::kFloat);
+  const auto identity = torch::eye(kSignalLength, torch::kFloat);
+  return identity.narrow(0, 1, kDifferences) - identity.narrow(0, 0, kDifferences);
+}
 
 }  // namespace
 
 TotalVariationNetwork::TotalVariationNetwork(bool learns_weight) {
-  const auto start = torch::full({}, std::log(21.21), torch::kFloat);
+  const auto start = torch::full({}, std::log(kPublishedWeight), torch::kFloat);
   log_weight_ =
       learns_weight ? register_parameter("log_weight", start) : register_buffer("log_weight", start);
 }
@@ -26,12 +34,16 @@ at::Tensor TotalVariationNetwork::forward(const at::Tensor& noisy) {
   return optim::total_variation(noisy, log_weight_.exp()).value;
 }
 
-LearnedDifferenceNetwork::LearnedDifferenceNetwork()
-    : difference_(register_parameter("difference",
-                                     0.3 * torch::randn({kDifferences, kSignalLength}, torch::kFloat))) {}
+LearnedDifferenceNetwork::LearnedDifferenceNetwork(Start start)
+    : start_(start), difference_(register_parameter("difference", first_difference(start))) {}
+
+at::Tensor LearnedDifferenceNetwork::penalty() {
+  return start_ == Start::Random ? 0.1 * difference_.abs().sum() : at::Tensor();
+}
 
 at::Tensor LearnedDifferenceNetwork::forward(const at::Tensor& noisy) {
-  constexpr double weight = 13, of_x = 1 + 1e-4, of_t = 1e-8 + 1e-4;
+  const double weight = start_ == Start::Random ? 13 : kPublishedWeight;
+  constexpr double of_x = 1 + 1e-4, of_t = 1e-8 + 1e-4;
   const auto y = noisy.to(torch::kDouble), d = difference_.to(torch::kDouble);
   const auto curvature = torch::cat(
       {torch::full({kSignalLength}, of_x, y.options()), torch::full({kDifferences}, of_t, y.options())});

@@ -2,6 +2,8 @@
 
 #include <torch/nn/modules/linear.h>
 
+#include <cstdint>
+
 #include "network.h"
 #include "stillpoint/optim/program_solution.h"
 
@@ -22,19 +24,22 @@ class TotalVariationNetwork : public Network {
 };
 
 /// The x of the program of 199 unknowns
-///   min ½‖x‖² − y'x + 13 Σ tᵢ + ½ (1e-4 ‖x‖² + (1e-4 + 1e-8) ‖t‖²) subject to |D x| ≤ t,
-/// which is total variation where D takes the difference of neighbors. Here D `[99, 100]` is learned from
-/// N(0, 0.3²), with 0.1 Σ |Dᵢⱼ| added to the loss. The small terms make the program strictly convex; all
-/// numbers are those published with the code. It is solved in double.
+///   min ½‖x‖² − y'x + λ Σ tᵢ + ½ (1e-4 ‖x‖² + (1e-4 + 1e-8) ‖t‖²) subject to |D x| ≤ t,
+/// which is total variation where D takes the difference of neighbors. Here D `[99, 100]` is learned: from
+/// N(0, 0.3²) with λ = 13 and 0.1 Σ |Dᵢⱼ| added to the loss, or, tuned, from that of total variation with λ =
+/// 21.21. The small terms make the program strictly convex; all numbers are those published with the code. It
+/// is solved in double.
 class LearnedDifferenceNetwork : public Network {
  public:
-  LearnedDifferenceNetwork();
+  enum class Start : std::uint8_t { Random, TotalVariation };
+  explicit LearnedDifferenceNetwork(Start start);
 
   at::Tensor forward(const at::Tensor& noisy) override;
   std::optional<SolveCost> cost() const override;
-  at::Tensor penalty() override { return 0.1 * difference_.abs().sum(); }
+  at::Tensor penalty() override;
 
  private:
+  Start start_;
   at::Tensor difference_;
   optim::ProgramStats stats_;
 };

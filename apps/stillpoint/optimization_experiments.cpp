@@ -31,6 +31,7 @@ Experiment denoise_experiment() {
     variant.rate = rate;
     return variant;
   };
+  using Start = LearnedDifferenceNetwork::Start;
   const bool learns_weight = true;
   return {
       .name = "denoise",
@@ -44,7 +45,9 @@ Experiment denoise_experiment() {
                  .optimizer = Recipe::Optimizer::Adam,
                  .rate = [](double, double) { return 1e-3; },
                  .only_converged = true},
-      .variants = {with_rate(variant_of<LearnedDifferenceNetwork>("learned-difference"), 10),
+      .variants = {with_rate(variant_of<LearnedDifferenceNetwork>("learned-difference", Start::Random), 10),
+                   with_rate(variant_of<LearnedDifferenceNetwork>("tuned-difference", Start::TotalVariation),
+                             0.1),
                    with_rate(variant_of<TotalVariationNetwork>("learned-weight", learns_weight), 0.1),
                    variant_of<TotalVariationNetwork>("total-variation", !learns_weight),
                    variant_of<ReluNetwork>("relu")},

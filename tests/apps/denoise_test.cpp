@@ -25,7 +25,7 @@ Examples some_signals() {
 TEST(Denoising, IsTotalVariationWhereTheDifferencesAreOfNeighbors) {
   const torch::NoGradGuard no_grad;
   const auto signals = some_signals();
-  LearnedDifferenceNetwork program;
+  LearnedDifferenceNetwork program(LearnedDifferenceNetwork::Start::Random);
   TotalVariationNetwork direct(true);
   for (Network* network : {static_cast<Network*>(&program), static_cast<Network*>(&direct)}) {
     network->to(torch::kDouble);
@@ -52,7 +52,7 @@ TEST(Denoising, BringsSignalsNearerToWhatTheyAre) {
 TEST(Denoising, HasTheDerivativesOfFiniteDifferences) {
   torch::manual_seed(3);
   const auto signals = some_signals().inputs, targets = some_signals().targets;
-  for (const char* name : {"learned-difference", "learned-weight"}) {
+  for (const char* name : {"learned-difference", "tuned-difference", "learned-weight"}) {
     const auto network = experiment("denoise").variant(name).make(0);
     network->to(torch::kDouble);
     const auto loss = [&] { return losses(Task::Signals, network->forward(signals), targets).mean(); };

@@ -90,7 +90,7 @@ struct Expectation {
 bool solves_iteratively(const Experiment& tried, const std::string& variant) {
   switch (tried.task) {
     case Task::Signals:
-      return variant == "learned-difference";
+      return variant == "learned-difference" || variant == "tuned-difference";
     case Task::Shares:
       return variant == "learned-bounds";
     case Task::Choices:
