@@ -6,7 +6,7 @@
 namespace stillpoint::detail {
 
 EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c,
-                         double singular)
+                         double singular, bool take_dependent)
     : factor_(std::move(factor)) {
   const bool definite = factor_ != nullptr;
   if (c.rows <= c.cols) {
@@ -14,6 +14,8 @@ EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, 
     if (!definite) factorize_augmented(q, singular);
     if (factorize_rows()) return;
   }
+  refused_ = !take_dependent;
+  if (refused_) return;
   rows_ = RowSpace::decomposed(c);
   if (!definite) factorize_augmented(q, singular);
   factorize_rows();

@@ -13,8 +13,12 @@ class EqualityKkt {
  public:
   /// `q` is symmetric and positive semidefinite; `factor` is its Cholesky factor if it is plainly definite,
   /// else null. A pivot of `singular`, as part of the largest diagonal entry, counts as zero.
-  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c, double singular);
+  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c, double singular,
+              bool take_dependent = true);
 
+  bool refused() const {
+    return refused_;
+  }  ///< rows are dependent, and were not to be taken: it solves nothing
   bool dependent() const { return rows_.dependent(); }  ///< whether rows of C are
   /// Whether x is not determined: Q is singular where C leaves x free. Solves are near the x given then.
   bool singular() const { return singular_; }
@@ -30,6 +34,7 @@ class EqualityKkt {
   RowSpace rows_;
   double weight_ = 0.0;  // ρ of H = Q + ρR'R, which has the solution of Q and is definite if there is but one
   bool singular_ = false;
+  bool refused_ = false;
   std::shared_ptr<const Matrix> factor_;  // of H
   Matrix reached_;                        // U⁻ᵀR'
   Matrix complement_;                     // the factor of R H⁻¹R'

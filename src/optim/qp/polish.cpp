@@ -143,15 +143,17 @@ Rows numbers_of(const std::vector<bool>& active) {
 }  // namespace
 
 void polish(const Instance& program, const std::shared_ptr<const Matrix>& factor, const Scales& scales,
-            const InstanceOptions& options, Outcome& outcome) {
+            const InstanceOptions& options, Patience patience, Outcome& outcome) {
   constexpr int at_once = 10;  // tries that correct all rows; then one by one, which does not cycle as easily
-  constexpr int most_tries = 40;
+  const bool early = patience == Patience::Early;
+  const int most_tries = early ? 5 : 40;
   outcome.status = ProgramStatus::Inaccurate;
   std::vector<bool> active = guessed(program, outcome);
   for (int tries = 0; tries < most_tries; ++tries) {
     const Rows rows = numbers_of(active);
     const Matrix c = rows_of(program, rows);
-    auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c, options.singular);
+    auto kkt = std::make_shared<const EqualityKkt>(program.q, factor, c, options.singular, !early);
+    if (kkt->refused()) return;
     Point point = on_active_set(program, rows, c, *kkt, outcome.point);
     const Scales::Sizes sizes = scales.sizes(program, point);
     const Zero zero(program, sizes);

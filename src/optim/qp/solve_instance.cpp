@@ -48,19 +48,19 @@ Vector unreachable(const Instance& program, const Vector& reduced, const RowSpac
 // `finish` takes an outcome to what is returned.
 template <class Form>
 Outcome solve_as(const Form& form, const InstanceOptions& options, bool polish_early,
-                 const std::function<void(Outcome&)>& finish) {
+                 const std::function<void(Outcome&, Patience)>& finish) {
   Outcome early;
   const auto polished = [&](const Outcome& iterate) {
     if (!polish_early) return false;
     early = iterate;
     form.undo(early);
-    finish(early);
+    finish(early, Patience::Early);
     return early.status == ProgramStatus::Optimal;
   };
   Outcome outcome = solve_homogeneous(form.system(), form.p(), form.d(), options, polished);
   if (early.status == ProgramStatus::Optimal) return early;
   form.undo(outcome);
-  finish(outcome);
+  finish(outcome, Patience::Last);
   return outcome;
 }
 
@@ -91,7 +91,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const Scales scales(program, factor);
   if (start != nullptr) {
     Outcome again = *start;
-    polish(program, factor, scales, options, again);
+    polish(program, factor, scales, options, Patience::Early, again);
     if (again.status == ProgramStatus::Optimal) return again;
   }
   const RowSpace equalities(program.a);
@@ -106,7 +106,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     return outcome;
   }
   const bool inside = mu > 0.0 && program.g.rows > 0;
-  const auto finish = [&](Outcome& outcome) {
+  const auto finish = [&](Outcome& outcome, Patience patience) {
     outcome.point.y = equalities.widened(outcome.point.y);
     const ProgramStatus found = outcome.status;
     if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return;
@@ -116,7 +116,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     }
     // An iterate that came near, too, may show the active set.
     outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
-    polish(program, factor, scales, options, outcome);
+    polish(program, factor, scales, options, patience, outcome);
     if (outcome.status == ProgramStatus::Inaccurate && found == ProgramStatus::IterationLimit)
       outcome.status = found;
   };
