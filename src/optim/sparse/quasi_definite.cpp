@@ -2,7 +2,6 @@
 
 #include <amd.h>
 #include <c10/util/Exception.h>
-#include <ldl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+extern "C" {  // which the header of SuiteSparse 5 does not say itself
+#include <ldl.h>
+}
 
 namespace stillpoint::detail {
 
