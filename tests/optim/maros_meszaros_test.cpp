@@ -129,7 +129,12 @@ TEST_P(MarosMeszaros, HasThemAsASparseProgram) {
   if (directory() == nullptr) GTEST_SKIP() << kNoFiles;
   if (!has_sparse_programs()) GTEST_SKIP() << "built without SuiteSparse";
   const QpsFile file = read(GetParam());
-  expect_known(GetParam(), file, solve_sparsely(file));
+  const ProgramSolution s = solve_sparsely(file);
+  expect_known(GetParam(), file, s);
+  const ProgramSolution dense = solve_file(file);
+  EXPECT_EQ(s.stats.weakly_active[0], dense.stats.weakly_active[0]);
+  EXPECT_EQ(s.stats.dual_not_unique[0], dense.stats.dual_not_unique[0]);
+  EXPECT_EQ(s.stats.primal_not_unique[0], dense.stats.primal_not_unique[0]);
 }
 
 // The repository gives eight digits. Here they are continued in 60 digits, on the active set, whose

@@ -25,7 +25,7 @@ class ActiveSet {
   void correct(const Vector& f, Vector g, Vector& x, Vector& w) const;
 
  private:
-  void step(Vector& f, Vector& g) const;
+  void solve_regularized(Vector& f, Vector& g) const;
   void look_for_null_vectors();
   void remove_null_vectors(Vector& g) const;
 

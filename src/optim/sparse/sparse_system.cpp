@@ -5,13 +5,14 @@
 namespace stillpoint::detail {
 
 bool SparseSystem::factorize(const Vector& w) {
-  constexpr double slight = 1e-9;
-  constexpr double most = 1e-5;
+  constexpr double slight = 1e-8;
+  constexpr double most = 1e-4;
+  constexpr double of_rows = 10.0;
   constexpr double faster = 10.0;
   w_ = w;
   for (double added = slight; added <= most; added *= faster) {
     Vector regular = w;
-    for (double& v : regular) v += added;
+    for (double& v : regular) v += of_rows * added;
     if (factor_.factorize(added, regular)) return true;
   }
   return false;
