@@ -58,8 +58,8 @@ struct QuadraticProgramOptions {
 /// get NaN, unless the gradient that arrives at them is zero. The x of a linear program has zero derivative
 /// in p; see `optim::Smoothing`.
 ///
-/// **Sparse.** Q, G and A may be sparse CSR tensors `[·, n]` in double on the CPU, all of them or none, and the
-/// other parts then have 1 dimension: one large program, as a batch of one, with the same results, to any
+/// **Sparse.** Q, G and A may be sparse CSR tensors `[·, n]` in double on the CPU, all of them or none, and
+/// the other parts then have 1 dimension: one large program, as a batch of one, with the same results, to any
 /// order of derivatives. Make the matrices by `optim::sparse_matrix`, to get gradients in their values; a
 /// sparse leaf gets a sparse gradient of its pattern. Only what is in the pattern gets one. Smoothing and
 /// `OnInfeasible::ClosestFeasible` are refused. Where active rows are dependent, the shortest duals are those
