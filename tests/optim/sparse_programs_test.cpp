@@ -192,6 +192,54 @@ TEST_F(SparseProgram, FlagsWhatIsNotUnique) {
   EXPECT_TRUE(many.stats.primal_not_unique[0]);
 }
 
+// Small integers, so that there are ties: dependent rows, degenerate vertices, a Q of any rank. Duals that
+// are not unique may differ.
+TEST_F(SparseProgram, AgreesWithTheDenseOneWhereRowsAreDependent) {
+  const QuadraticProgramOptions quiet{.on_failure = OnFailure::Ignore};
+  const auto integers = [](std::int64_t low, std::int64_t high, torch::IntArrayRef shape) {
+    return torch::randint(low, high + 1, shape, numbers());
+  };
+  int dependent = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::int64_t n = 3 + i % 12;
+    const std::int64_t m = 2 + i % 17;
+    const Tensor root = i % 4 == 0 ? torch::zeros({n, 1}, numbers()) : integers(-1, 1, {n, n / 2 + 1});
+    const Tensor inside = integers(-1, 1, {n});
+    const Tensor p = integers(-3, 3, {n}).requires_grad_();
+    const Tensor A = integers(-1, 1, {i % 3, n});
+    const Tensor G = integers(-2, 2, {m, n});
+    QuadraticProgram program{.Q = root.mm(root.t()),
+                             .p = p,
+                             .G = G,
+                             .h = G.mv(inside) + integers(0, 1, {m}),
+                             .A = A,
+                             .b = A.mv(inside),
+                             .lower = torch::full({n}, -2, numbers()),
+                             .upper = torch::full({n}, 2, numbers())};
+    const ProgramSolution expected = quadratic_program(program, quiet);
+    const Tensor Q = program.Q;
+    for (Tensor* part : {&program.Q, &program.G, &program.A}) *part = part->to_sparse_csr();
+    const ProgramSolution got = quadratic_program(program, quiet);
+    ASSERT_TRUE(expected.stats.optimal() && got.stats.optimal()) << i;
+    const auto objective = [&](const Tensor& x) { return (x.dot(Q.mv(x)) / 2 + p.dot(x)).item<double>(); };
+    EXPECT_NEAR(objective(got.x[0]), objective(expected.x[0]), 1e-10) << i;
+    EXPECT_EQ(got.stats.primal_not_unique[0], expected.stats.primal_not_unique[0]) << i;
+    EXPECT_EQ(got.stats.dual_not_unique[0], expected.stats.dual_not_unique[0]) << i;
+    dependent += got.stats.dual_not_unique[0] ? 1 : 0;
+    if (got.stats.primal_not_unique[0]) continue;
+    EXPECT_TRUE(close(got.x, expected.x, 1e-10)) << i;
+    EXPECT_TRUE(close(gradients(got.x.sum(), {p})[0], gradients(expected.x.sum(), {p})[0], 1e-7)) << i;
+  }
+  EXPECT_GT(dependent, 5);
+}
+
+TEST_F(SparseProgram, TakesIndicesOf32Bits) {
+  const Matrix unit(2 * torch::eye(2, numbers()));
+  const Tensor Q =
+      optim::sparse_matrix(unit.row_starts.to(torch::kInt), unit.column.to(torch::kInt), unit.values, 2, 2);
+  EXPECT_TRUE(close(quadratic_program({.Q = Q, .p = vector({-2, 4}).cpu()}).x, row({1, -2}).cpu(), 1e-14));
+}
+
 TEST_F(SparseProgram, BeginsAtASolution) {
   const RandomProgram program(20);
   const auto first = quadratic_program(program.sparse());

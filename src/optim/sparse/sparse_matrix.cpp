@@ -66,7 +66,7 @@ at::Tensor sparse_values(const at::Tensor& matrix) {
   const at::Tensor numbers = matrix.detach();
   at::Tensor out = numbers.values().detach();
   if (!at::GradMode::is_enabled() || !matrix.requires_grad()) return out;
-  const std::shared_ptr<Node> made_by = matrix.grad_fn();
+  const std::shared_ptr<Node>& made_by = matrix.grad_fn();
   if (made_by != nullptr && made_by->name() == kMatrixNode) {
     detail::attach(out, "StillpointSparseAlias", {made_by->next_edge(0)}, std::make_shared<SavedAlias>());
     return out;
