@@ -70,3 +70,4 @@
 #include "stillpoint/optim/projections/soft_top_k.h"
 #include "stillpoint/optim/projections/total_variation.h"
 #include "stillpoint/optim/quadratic_program.h"
+#include "stillpoint/optim/sparse_matrix.h"

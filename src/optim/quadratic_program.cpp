@@ -21,6 +21,7 @@
 #include "optim/qp/solve_instance.h"
 #include "optim/qp/warm_start.h"
 #include "optim/smoothed_program.h"
+#include "optim/sparse/solve_sparse.h"
 #include "stillpoint/autograd/implicit.h"
 
 namespace stillpoint {
@@ -44,12 +45,21 @@ detail::InstanceOptions instance_options(const QuadraticProgramOptions& options,
   return resolved;
 }
 
+bool drops_gradient(const QuadraticProgramOptions& options, ProgramStatus status) {
+  return options.on_infeasible != optim::OnInfeasible::Nan && status == ProgramStatus::Infeasible;
+}
+
 std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, const ProgramBatch& batch,
                                      const QuadraticProgramOptions& options) {
   const detail::InstanceOptions resolved = instance_options(options, batch.options().dtype().toScalarType());
-  const detail::ProgramNumbers numbers(program, batch);
   std::optional<detail::WarmStart> start;
   if (options.warm_start && !batch.mu().defined()) start.emplace(*options.warm_start, batch);
+  if (detail::is_sparse(program)) {
+    std::vector<SolvedProgram> one{detail::solve_sparse(program, batch, resolved, start ? &*start : nullptr)};
+    one[0].no_gradient = drops_gradient(options, one[0].outcome.status);
+    return one;
+  }
+  const detail::ProgramNumbers numbers(program, batch);
   const at::Tensor mu =
       batch.mu().defined() ? batch.mu().detach().to(at::kCPU, at::kDouble) : at::zeros({1, 1}, at::kDouble);
   std::vector<SolvedProgram> solved(batch.size());
@@ -60,8 +70,7 @@ std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, con
       const std::optional<detail::Outcome> from = start ? start->sample(i, own.sample) : std::nullopt;
       const double barrier = mu.data_ptr<double>()[mu.size(0) == 1 ? 0 : i];
       own.outcome = detail::solve_instance(own.sample.program, resolved, barrier, from ? &*from : nullptr);
-      own.no_gradient = options.on_infeasible != optim::OnInfeasible::Nan &&
-                        own.outcome.status == ProgramStatus::Infeasible;
+      own.no_gradient = drops_gradient(options, own.outcome.status);
     }
   });
   return solved;
@@ -149,6 +158,7 @@ struct StateParts {
 
 optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
                                          const QuadraticProgramOptions& options) {
+  if (detail::is_sparse(program)) detail::check_sparse(program, options);
   if (const auto* ridge = std::get_if<optim::Ridge>(&options.smoothing)) {
     QuadraticProgramOptions plain = options;
     plain.smoothing = std::monostate();

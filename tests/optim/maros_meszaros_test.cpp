@@ -11,6 +11,7 @@
 
 #include "optim/programs.h"
 #include "optim/qps_file.h"
+#include "optim/sparse.h"
 
 namespace stillpoint::test {
 namespace {
@@ -26,20 +27,30 @@ struct KnownProgram {
 Tensor inequalities(const QpsFile& file) { return (file.row_lower != file.row_upper).nonzero().flatten(); }
 Tensor equalities(const QpsFile& file) { return (file.row_lower == file.row_upper).nonzero().flatten(); }
 
-ProgramSolution solve_file(const QpsFile& file) {
+optim::QuadraticProgram program_of(const QpsFile& file) {
   const Tensor inequality = inequalities(file);
   const Tensor equality = equalities(file);
   const Tensor rows = file.rows.index_select(0, inequality);
-  return quadratic_program({.Q = file.Q.to(device()),
-                            .p = file.p.to(device()),
-                            .G = torch::cat({rows, -rows}).to(device()),
-                            .h = torch::cat({file.row_upper.index_select(0, inequality),
-                                             -file.row_lower.index_select(0, inequality)})
-                                     .to(device()),
-                            .A = file.rows.index_select(0, equality).to(device()),
-                            .b = file.row_lower.index_select(0, equality).to(device()),
-                            .lower = file.lower.to(device()),
-                            .upper = file.upper.to(device())});
+  return {.Q = file.Q.to(device()),
+          .p = file.p.to(device()),
+          .G = torch::cat({rows, -rows}).to(device()),
+          .h = torch::cat(
+                   {file.row_upper.index_select(0, inequality), -file.row_lower.index_select(0, inequality)})
+                   .to(device()),
+          .A = file.rows.index_select(0, equality).to(device()),
+          .b = file.row_lower.index_select(0, equality).to(device()),
+          .lower = file.lower.to(device()),
+          .upper = file.upper.to(device())};
+}
+
+ProgramSolution solve_file(const QpsFile& file) { return quadratic_program(program_of(file)); }
+
+ProgramSolution solve_sparsely(const QpsFile& file) {
+  optim::QuadraticProgram program = program_of(file);
+  for (Tensor* part : {&program.Q, &program.G, &program.A}) *part = part->cpu().to_sparse_csr();
+  for (Tensor* part : {&program.p, &program.h, &program.b, &program.lower, &program.upper})
+    *part = part->cpu();
+  return quadratic_program(program);
 }
 
 // A point and its multipliers in the terms of the file: one a row and one an unknown, positive at the upper
@@ -86,22 +97,44 @@ void expect_optimal(const QpsFile& file, const Multipliers& at, double objective
   EXPECT_LE(gap, kOptimal * (1 + std::abs(objective)));
 }
 
-class MarosMeszaros : public testing::TestWithParam<KnownProgram> {};
-
-TEST_P(MarosMeszaros, HasItsObjectiveAndMultipliers) {
-  const char* directory = std::getenv("STILLPOINT_QP_DIR");
-  if (directory == nullptr)
-    GTEST_SKIP() << "set STILLPOINT_QP_DIR to the directory of the QPS files to run this test";
-  const QpsFile file = read_qps(std::filesystem::path(directory) / (std::string(GetParam().name) + ".QPS"));
-  const ProgramSolution s = solve_file(file);
+// That the solution is the one known.
+void expect_known(const KnownProgram& known, const QpsFile& file, const ProgramSolution& s) {
   ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
   const Multipliers found(file, s);
   const double objective =
       (found.x.dot(file.Q.mv(found.x)) / 2 + file.p.dot(found.x)).item<double>() + file.constant;
-  EXPECT_NEAR(objective, GetParam().objective, 1e-10 * std::abs(GetParam().objective));
+  EXPECT_NEAR(objective, known.objective, 1e-10 * std::abs(known.objective));
   for (const Tensor& multipliers : {s.z, s.lower, s.upper})
     EXPECT_TRUE((multipliers >= 0).all().item<bool>());
   expect_optimal(file, found, objective);
+}
+
+class MarosMeszaros : public testing::TestWithParam<KnownProgram> {};
+
+const char* directory() { return std::getenv("STILLPOINT_QP_DIR"); }
+
+constexpr const char* kNoFiles = "set STILLPOINT_QP_DIR to the directory of the QPS files to run this test";
+
+QpsFile read(const KnownProgram& known) {
+  return read_qps(std::filesystem::path(directory()) / (std::string(known.name) + ".QPS"));
+}
+
+TEST_P(MarosMeszaros, HasItsObjectiveAndMultipliers) {
+  if (directory() == nullptr) GTEST_SKIP() << kNoFiles;
+  const QpsFile file = read(GetParam());
+  expect_known(GetParam(), file, solve_file(file));
+}
+
+TEST_P(MarosMeszaros, HasThemAsASparseProgram) {
+  if (directory() == nullptr) GTEST_SKIP() << kNoFiles;
+  if (!has_sparse_programs()) GTEST_SKIP() << "built without SuiteSparse";
+  const QpsFile file = read(GetParam());
+  const ProgramSolution s = solve_sparsely(file);
+  expect_known(GetParam(), file, s);
+  const ProgramSolution dense = solve_file(file);
+  EXPECT_EQ(s.stats.weakly_active[0], dense.stats.weakly_active[0]);
+  EXPECT_EQ(s.stats.dual_not_unique[0], dense.stats.dual_not_unique[0]);
+  EXPECT_EQ(s.stats.primal_not_unique[0], dense.stats.primal_not_unique[0]);
 }
 
 // The repository gives eight digits. Here they are continued in 60 digits, on the active set, whose

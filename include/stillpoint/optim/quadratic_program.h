@@ -58,11 +58,19 @@ struct QuadraticProgramOptions {
 /// get NaN, unless the gradient that arrives at them is zero. The x of a linear program has zero derivative
 /// in p; see `optim::Smoothing`.
 ///
+/// **Sparse.** Q, G and A may be sparse CSR tensors `[·, n]` in double on the CPU, all of them or none, and
+/// the other parts then have 1 dimension: one large program, as a batch of one, with the same results, to any
+/// order of derivatives. Make the matrices by `optim::sparse_matrix`, to get gradients in their values; a
+/// sparse leaf gets a sparse gradient of its pattern. Only what is in the pattern gets one. Smoothing and
+/// `OnInfeasible::ClosestFeasible` are refused. Where active rows are dependent, the shortest duals are those
+/// of rows in units of their length. Needs SuiteSparse when Stillpoint is built.
+///
 /// **Errors.** A c10::Error names the part if its shape, dtype or device does not fit the others, or if there
 /// is none that says how many unknowns there are.
 ///
 /// **Cost.** See `optim::InteriorPoint`. The backward pass reuses the last factorization: O(n² + mn) a
-/// sample.
+/// sample. Sparse, an iteration is a factorization of [Q G' A'; G −W 0; A 0 0] with the bounds among the rows
+/// of G, and the backward pass a few solves by its sparse factor.
 optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
                                          const QuadraticProgramOptions& options = {});
 

@@ -14,6 +14,7 @@
 
 #include "autograd/layer_node.h"
 #include "optim/qp/dense_kernels.h"
+#include "optim/sparse/sparse_products.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -132,6 +133,7 @@ at::Tensor times(const at::Tensor& matrix, const at::Tensor& v) {
 }  // namespace
 
 BothProducts both_products(const at::Tensor& m, const at::Tensor& x, const at::Tensor& w) {
+  if (m.layout() == at::kSparseCsr) return sparse_products(m, x, w);
   if (m.dim() == 2 || m.scalar_type() != at::kDouble || !m.is_cpu())
     return {times(m, x), times(m.transpose(-2, -1), w)};
   const at::Tensor both = stacked_products(m, x, w);

@@ -7,6 +7,7 @@
 
 #include "optim/qp/complement_system.h"
 #include "optim/qp/normal_system.h"
+#include "optim/sparse/sparse_system.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -273,6 +274,9 @@ Outcome solve_homogeneous(System system, const Vector& p, const Vector& d, const
 }
 
 template Outcome solve_homogeneous(ComplementSystem system, const Vector& p, const Vector& d,
+                                   const InstanceOptions& options,
+                                   const std::function<bool(const Outcome&)>& polish);
+template Outcome solve_homogeneous(SparseSystem system, const Vector& p, const Vector& d,
                                    const InstanceOptions& options,
                                    const std::function<bool(const Outcome&)>& polish);
 template Outcome solve_homogeneous(NormalSystem system, const Vector& p, const Vector& d,

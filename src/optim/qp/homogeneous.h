@@ -11,7 +11,7 @@ namespace stillpoint::detail {
 /// x/τ is a solution if τ > 0; if it vanishes, l or x prove that there is none. C is A, of independent rows,
 /// with G below it, and the rows of C, Q and p have a size of about 1. The outcome is optimal once its error
 /// is within the tolerance, or once its certificate is; its active rows are a guess. The system is
-/// `ComplementSystem` or `NormalSystem`.
+/// `ComplementSystem`, `NormalSystem` or `SparseSystem`.
 ///
 /// Before that `polish` is called once, with an iterate at which the active rows usually show; if it returns
 /// true the method ends there.

@@ -106,7 +106,9 @@ at::Tensor KktAdjoint::solved(const at::Tensor& b, bool transposed) const {
       const double* own = from + i * width;
       const SolvedProgram& program = (*programs_)[i];
       if (std::all_of(own, own + width, [](double v) { return v == 0.0; })) continue;
-      if (program.differentiable() && program.outcome.barrier) {
+      if (program.differentiable() && program.system) {
+        program.system->solve(transposed, own, to + i * width);
+      } else if (program.differentiable() && program.outcome.barrier) {
         solve_inside(program, layout_, transposed, own, to + i * width);
       } else if (program.differentiable()) {
         solve_sample(program, layout_, transposed, own, to + i * width);

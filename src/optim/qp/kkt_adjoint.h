@@ -11,11 +11,19 @@
 
 namespace stillpoint::detail {
 
+/// −J u = right, or −Jᵀ u = right, for one sample, J being that of `ProgramBatch::residual`.
+class SampleSystem {
+ public:
+  virtual ~SampleSystem() = default;
+  virtual void solve(bool transposed, const double* right, double* u) const = 0;
+};
+
 /// A program with what became of it: all that its derivatives need.
 struct SolvedProgram {
   ProgramNumbers::Sample sample;
   Outcome outcome;
   bool no_gradient = false;
+  std::shared_ptr<const SampleSystem> system = {};  ///< in the place of the dense one of the outcome
 
   /// Whether x has a derivative; where not, it is NaN, or zero if `no_gradient`.
   bool differentiable() const {

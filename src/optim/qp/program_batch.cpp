@@ -106,7 +106,7 @@ ProgramBatch::ProgramBatch(optim::QuadraticProgram program, const optim::Smoothi
 
 at::TensorOptions ProgramBatch::options() const {
   for (const Part& part : parts_of(program_)) {
-    if (part.tensor->defined()) return part.tensor->options().requires_grad(false);
+    if (part.tensor->defined()) return part.tensor->options().layout(at::kStrided).requires_grad(false);
   }
   return {};
 }

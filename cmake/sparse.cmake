@@ -1,0 +1,26 @@
+# What factorizes sparse programs: AMD and LDL of SuiteSparse. Nothing of them is in our headers, so a package that was
+# built with them asks its users for nothing but the shared libraries themselves.
+set(STILLPOINT_SPARSE AUTO CACHE STRING "Sparse programs, by SuiteSparse: AUTO (if it is there), ON or OFF")
+set_property(CACHE STILLPOINT_SPARSE PROPERTY STRINGS AUTO ON OFF)
+
+set(sparse_found OFF)
+if(STILLPOINT_SPARSE)
+  find_path(SUITESPARSE_INCLUDE_DIR ldl.h PATH_SUFFIXES suitesparse)
+  find_library(AMD_LIBRARY amd)
+  find_library(LDL_LIBRARY ldl)
+  mark_as_advanced(SUITESPARSE_INCLUDE_DIR AMD_LIBRARY LDL_LIBRARY)
+  if(SUITESPARSE_INCLUDE_DIR AND AMD_LIBRARY AND LDL_LIBRARY)
+    set(sparse_found ON)
+  elseif(NOT STILLPOINT_SPARSE STREQUAL AUTO)
+    message(FATAL_ERROR "STILLPOINT_SPARSE: AMD and LDL of SuiteSparse not found; on Debian install libsuitesparse-dev")
+  endif()
+endif()
+message(STATUS "Stillpoint: sparse programs ${sparse_found}")
+
+if(sparse_found)
+  target_sources(stillpoint PRIVATE optim/sparse/quasi_definite.cpp)
+  target_include_directories(stillpoint SYSTEM PRIVATE ${SUITESPARSE_INCLUDE_DIR})
+  target_link_libraries(stillpoint PRIVATE ${LDL_LIBRARY} ${AMD_LIBRARY})
+else()
+  target_sources(stillpoint PRIVATE optim/sparse/no_quasi_definite.cpp)
+endif()
