@@ -26,9 +26,9 @@ int main() {
   };
   const auto train = draw(20);
   const auto other = draw(200);
-  auto log_penalty = torch::tensor(-3.0, options.requires_grad(true));
+  auto log_penalty = torch::tensor(0.0, options.requires_grad(true));
   double slope = 1.0;
-  for (int step = 0; step < 12; ++step) {
+  for (int step = 0; step < 10; ++step) {
     const auto penalty = log_penalty.exp();
     const auto [w, stats] =
         stillpoint::minimize([&](const Tensor& x) { return train.loss(x) + penalty * x.square().sum(1); },

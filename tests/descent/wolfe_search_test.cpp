@@ -74,7 +74,7 @@ TEST(WolfeSearch, GoesBySlopesWithinTheRounding) {
   WolfeSearch rounded({{1.0, -1e-9, 1e-15}}, {1.0}, Mask{1}, 0.9);
   EXPECT_EQ(trials_of(rounded, flat, slope), 1);
   EXPECT_EQ(rounded.found()[0], 1);
-  WolfeSearch exact({{1.0, -1e-9, 0.0}}, {1.0}, Mask{1}, 0.9);
+  WolfeSearch exact({{1.0 - 1e-12, -1e-9, 1e-15}}, {1.0}, Mask{1}, 0.9);
   trials_of(exact, flat, slope);
   EXPECT_EQ(exact.found()[0], 0);
 }

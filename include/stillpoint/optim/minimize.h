@@ -40,7 +40,9 @@ struct MinimizeOptions {
 ///
 /// **When a sample is solved.** ‖∇f‖ / slope ≤ absolute + relative · ‖x‖, the test of `root` on ∇f: to first
 /// order, no stationary point is nearer to x than the left side, and it depends neither on the unit of f nor
-/// on that of x. With bounds it is the residual below that takes the place of ∇f. A point with a direction of
+/// on that of x. With bounds it is the residual below that takes the place of ∇f. In a sample of at most 64
+/// numbers Newton's step has to be as short; a wider one may be off by as many times the tolerance as the
+/// Hessian's condition number says. A point with a direction of
 /// negative curvature is no minimum: there the method leaves a saddle or maximum, downwards, also if it was
 /// started on one. This is looked for in samples of at most 64 numbers, and by `Newton` in all; else a start
 /// on a saddle is returned as it is.
@@ -60,8 +62,9 @@ struct MinimizeOptions {
 /// regular at the minimum; else the backward pass reports itself as inaccurate. No gradient flows to x0.
 ///
 /// **Errors.** A c10::Error if f is empty or returns another shape, dtype or device, if x0 is no batch or in
-/// half precision, or if bounds do not fit it or cross. **Cost.** That of the solver; the test records the
-/// gradient once or twice, with one Hessian product, and N for a sample of at most 64 numbers that passes.
+/// half precision, or if bounds do not fit it, or cross, or the solver takes none. **Cost.** That of the
+/// solver; the test records the gradient once or twice, with one Hessian product, and N for a sample of at
+/// most 64 numbers that passes.
 Solution<at::Tensor> minimize(const Objective& f, const at::Tensor& x0, const MinimizeOptions& options = {});
 
 }  // namespace stillpoint

@@ -44,6 +44,7 @@ class Descent {
   /// Looks for saddles in samples of any width, not only in narrow ones.
   void look_for_saddles() { always_looks_ = true; }
 
+  bool is_bounded() const { return problem_.bounds.any(); }
   const DescentPoint& point() const { return point_; }
   const Mask& running() const { return running_; }
   /// The samples that start anew: what was learnt on their way here is of no use. All, at first.

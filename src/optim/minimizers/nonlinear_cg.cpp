@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
 
 #include "core/rows/rows.h"
 #include "optim/minimizers/descent.h"
@@ -22,6 +23,9 @@ at::Tensor polak_ribiere(const at::Tensor& now, const at::Tensor& before) {
 }  // namespace
 
 void NonlinearCg::minimize(detail::Descent& descent) const {
+  TORCH_CHECK(!descent.is_bounded(),
+              "solver: expected one that takes bounds (Lbfgs, Bfgs, Newton, NewtonCg, GradientDescent), got "
+              "NonlinearCg");
   constexpr double level = 0.1;
   descent.search_until_level(level);
   at::Tensor direction;  // not yet of a length
@@ -33,7 +37,7 @@ void NonlinearCg::minimize(detail::Descent& descent) const {
     if (direction.defined()) {
       const at::Tensor part = polak_ribiere(gradient, before);
       const at::Tensor kept = at::where(part > 0, part * direction, at::zeros_like(direction));
-      next = (next + kept) * descent.freedom();
+      next = next + kept;
       // As long as would change the value to first order by as much as the last step did.
       length = detail::quotient_or_zero(length * detail::row_dot(before, direction),
                                         detail::row_dot(gradient, next));
