@@ -55,7 +55,8 @@ void WolfeSearch::judge_one(std::size_t b, const End& trial) {
     return;
   }
   (fallen && trial.slope < 0.0 ? low_[b] : high_[b]) = trial;
-  const bool drowned = -trial.length * start_[b].slope < 1e-3 * start_[b].rounding;
+  // Narrowed to where nothing can be told any more. A step that is merely short is widened.
+  const bool drowned = is_bracketed(b) && -trial.length * start_[b].slope < 1e-3 * start_[b].rounding;
   if (trials_ < kMaxTrials && trial.value != -kInfinity && !drowned) {
     lengths_[b] = next(b);
     return;

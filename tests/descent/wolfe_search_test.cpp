@@ -79,6 +79,16 @@ TEST(WolfeSearch, GoesBySlopesWithinTheRounding) {
   EXPECT_EQ(exact.found()[0], 0);
 }
 
+TEST(WolfeSearch, WidensAStepThatIsShorterThanTheRounding) {
+  WolfeSearch one({{1.0, -1e-9, 1e-15}}, {1e-12}, Mask{1}, 0.1);
+  trials_of(
+      one, [](double t) { return std::vector{1.0 + .5e-9 * (t - 2.0) * t}; },
+      [](double t) { return std::vector{1e-9 * (t - 1.0)}; });
+  EXPECT_EQ(one.found()[0], 1);
+  EXPECT_EQ(one.unbounded()[0], 0);
+  EXPECT_NEAR(one.lengths()[0], 1.0, 0.1);
+}
+
 TEST(WolfeSearch, LeavesOtherSamplesAlone) {
   WolfeSearch two({{1.0, -2.0, 0.0}, {1.0, -2.0, 0.0}}, {1.0, 7.0}, Mask{1, 0}, 0.9);
   EXPECT_FALSE(two.judge({0.0, NAN}, {0.0, NAN}));
