@@ -1,14 +1,34 @@
 #include "stillpoint/autograd/products.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include <utility>
 
 #include "core/check.h"
 
 namespace stillpoint {
 namespace {
+
+using List = std::vector<at::Tensor>;
+using OfTensor = std::function<at::Tensor(const at::Tensor&)>;
+using OfList = std::function<at::Tensor(const List&)>;
+using OfNothing = std::function<at::Tensor()>;
+
+// Records whatever happens while it lives, in inference mode, too, which would record nothing.
+struct Recording {
+  c10::InferenceMode no_inference{false};
+  at::AutoGradMode on{true};
+};
+
+// A function where it was evaluated, and the inputs that gradients can be asked for.
+struct Evaluation {
+  List inputs;
+  at::Tensor value;
+};
 
 // An alias of x that gradients can be asked for; it keeps its place in the graph of x, if that has one.
 at::Tensor as_input(const at::Tensor& x) {
@@ -16,45 +36,232 @@ at::Tensor as_input(const at::Tensor& x) {
   return x.requires_grad() ? x.view_as(x) : x.detach().requires_grad_();
 }
 
-// vᵀ ∂y/∂x as a function that can be differentiated again; zeros where y does not depend on x.
-at::Tensor gradient(const at::Tensor& y, const at::Tensor& x, const at::Tensor& v, bool create_graph) {
-  at::Tensor result;
-  if (y.requires_grad()) {
-    result =
-        torch::autograd::grad({y}, {x}, {v}, /*retain_graph=*/true, create_graph, /*allow_unused=*/true)[0];
-  }
-  return result.defined() ? result : at::zeros_like(x);
+Evaluation evaluate_at(const OfTensor& f, const at::Tensor& x) {
+  const at::Tensor input = as_input(x);
+  return {{input}, f(input)};
 }
 
-Product finish(const at::Tensor& value, const at::Tensor& product, bool create_graph) {
-  return create_graph ? Product{value, product} : Product{value.detach(), product.detach()};
+Evaluation evaluate_at(const OfList& f, const List& x) {
+  List inputs;
+  for (const at::Tensor& one : x) inputs.push_back(as_input(one));
+  const at::Tensor value = f(inputs);
+  return {std::move(inputs), value};
+}
+
+Evaluation evaluate_at(const OfNothing& f, const List& parameters) {
+  for (const at::Tensor& one : parameters) {
+    TORCH_CHECK(one.defined() && one.requires_grad(), "parameters: expected tensors that require a gradient");
+  }
+  return {parameters, f()};
+}
+
+void check_vectors(const List& v, const List& x) {
+  TORCH_CHECK(v.size() == x.size(), "v: expected ", x.size(), " tensors, got ", v.size());
+  for (std::size_t i = 0; i < x.size(); ++i) detail::check_like("v", v[i], x[i]);
+}
+
+void check_single(const at::Tensor& y) {
+  TORCH_CHECK(y.numel() == 1, "f: expected a function with a single number as value, got shape ", y.sizes());
+}
+
+// Σ vᵀ ∂y/∂x for each x as a function that can be differentiated again; zeros where no y depends on it.
+List pull_back(const List& y, const List& x, const List& v, bool create_graph) {
+  List outputs;
+  List weights;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    if (!y[i].requires_grad()) continue;
+    outputs.push_back(y[i]);
+    weights.push_back(v[i]);
+  }
+  List result(x.size());
+  if (!outputs.empty()) {
+    result = torch::autograd::grad(outputs, x, weights, /*retain_graph=*/true, create_graph,
+                                   /*allow_unused=*/true);
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!result[i].defined()) result[i] = at::zeros_like(x[i]);
+  }
+  return result;
+}
+
+// J v: uᵀJ is linear in u, and its derivative in the direction v is J v.
+at::Tensor push_forward(const Evaluation& here, const List& v, bool create_graph) {
+  const at::Tensor u = at::zeros_like(here.value).requires_grad_();
+  const List pulled_back = pull_back({here.value}, here.inputs, {u}, true);
+  return pull_back(pulled_back, {u}, v, create_graph)[0];
+}
+
+List slope(const Evaluation& here) {
+  check_single(here.value);
+  return pull_back({here.value}, here.inputs, {at::ones_like(here.value)}, true);
+}
+
+at::Tensor finished(const at::Tensor& t, bool create_graph) { return create_graph ? t : t.detach(); }
+
+ListProduct finish(const at::Tensor& value, List product, bool create_graph) {
+  for (at::Tensor& one : product) one = finished(one, create_graph);
+  return {finished(value, create_graph), std::move(product)};
+}
+
+Product only(const ListProduct& of_one) { return {of_one.value, of_one.product[0]}; }
+
+template <class F, class X>
+Product jvp_of(const F& f, const X& x, const List& v, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  check_vectors(v, here.inputs);
+  return only(finish(here.value, {push_forward(here, v, create_graph)}, create_graph));
+}
+
+template <class F, class X>
+ListProduct vjp_of(const F& f, const X& x, const at::Tensor& u, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  detail::check_like("u", u, here.value);
+  return finish(here.value, pull_back({here.value}, here.inputs, {u}, create_graph), create_graph);
+}
+
+template <class F, class X>
+ListProduct hvp_of(const F& f, const X& x, const List& v, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  check_vectors(v, here.inputs);
+  return finish(here.value, pull_back(slope(here), here.inputs, v, create_graph), create_graph);
+}
+
+template <class F, class X>
+ListProduct gauss_newton_of(const F& f, const OfTensor& loss, const X& x, const List& v, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  check_vectors(v, here.inputs);
+  const at::Tensor along = push_forward(here, v, create_graph);
+  // The loss on its own, so that its derivatives end at the output of f.
+  const at::Tensor output = create_graph && here.value.requires_grad() ? here.value.view_as(here.value)
+                                                                       : here.value.detach().requires_grad_();
+  const Evaluation outer{{output}, loss(output)};
+  const at::Tensor bent = pull_back(slope(outer), {output}, {along}, create_graph)[0];
+  return finish(outer.value, pull_back({here.value}, here.inputs, {bent}, create_graph), create_graph);
+}
+
+template <class F, class X>
+ListProduct fisher_of(const F& f, const X& x, const List& v, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  check_vectors(v, here.inputs);
+  const at::Tensor along = push_forward(here, v, create_graph);
+  return finish(here.value, pull_back({here.value}, here.inputs, {along}, create_graph), create_graph);
+}
+
+// The derivatives of each number of y, put together; for each x, of the shape of y followed by that of x.
+List derivatives_of(const at::Tensor& y, const List& x, bool create_graph) {
+  std::vector<List> rows(x.size());
+  const at::Tensor numbers = y.reshape({-1});
+  for (std::int64_t i = 0; i < numbers.numel(); ++i) {
+    const List row = pull_back({numbers[i]}, x, {at::ones({}, y.options())}, create_graph);
+    for (std::size_t j = 0; j < x.size(); ++j) rows[j].push_back(finished(row[j], create_graph));
+  }
+  List result;
+  for (std::size_t j = 0; j < x.size(); ++j) {
+    std::vector<std::int64_t> shape = y.sizes().vec();
+    shape.insert(shape.end(), x[j].sizes().begin(), x[j].sizes().end());
+    const bool none = rows[j].empty();
+    result.push_back(none ? at::zeros(shape, x[j].options()) : at::stack(rows[j]).reshape(shape));
+  }
+  return result;
+}
+
+template <class F, class X>
+List jacobian_of(const F& f, const X& x, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  return derivatives_of(here.value, here.inputs, create_graph);
+}
+
+template <class F, class X>
+std::vector<List> hessian_of(const F& f, const X& x, bool create_graph) {
+  const Recording recording;
+  const Evaluation here = evaluate_at(f, x);
+  std::vector<List> blocks;
+  for (const at::Tensor& part : slope(here))
+    blocks.push_back(derivatives_of(part, here.inputs, create_graph));
+  return blocks;
 }
 
 }  // namespace
 
-Product jvp(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const at::Tensor& v,
-            bool create_graph) {
+Product jvp(const OfTensor& f, const at::Tensor& x, const at::Tensor& v, bool create_graph) {
   detail::check_like("v", v, x);
-  const c10::InferenceMode no_inference(false);  // which would record nothing
-  const at::AutoGradMode recording(true);
-  const at::Tensor input = as_input(x);
-  const at::Tensor y = f(input);
-  // uᵀJ is linear in u, and its derivative in the direction v is J v.
-  const at::Tensor u = at::zeros_like(y).requires_grad_();
-  const at::Tensor pulled_back = gradient(y, input, u, true);
-  return finish(y, gradient(pulled_back, u, v, create_graph), create_graph);
+  return jvp_of(f, x, {v}, create_graph);
+}
+Product jvp(const OfList& f, const List& x, const List& v, bool create_graph) {
+  return jvp_of(f, x, v, create_graph);
+}
+Product jvp(const OfNothing& f, const List& parameters, const List& v, bool create_graph) {
+  return jvp_of(f, parameters, v, create_graph);
 }
 
-Product hvp(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x, const at::Tensor& v,
-            bool create_graph) {
+Product vjp(const OfTensor& f, const at::Tensor& x, const at::Tensor& u, bool create_graph) {
+  return only(vjp_of(f, x, u, create_graph));
+}
+ListProduct vjp(const OfList& f, const List& x, const at::Tensor& u, bool create_graph) {
+  return vjp_of(f, x, u, create_graph);
+}
+ListProduct vjp(const OfNothing& f, const List& parameters, const at::Tensor& u, bool create_graph) {
+  return vjp_of(f, parameters, u, create_graph);
+}
+
+Product hvp(const OfTensor& f, const at::Tensor& x, const at::Tensor& v, bool create_graph) {
   detail::check_like("v", v, x);
-  const c10::InferenceMode no_inference(false);
-  const at::AutoGradMode recording(true);
-  const at::Tensor input = as_input(x);
-  const at::Tensor y = f(input);
-  TORCH_CHECK(y.numel() == 1, "f: expected a function with a single number as value, got shape ", y.sizes());
-  const at::Tensor slope = gradient(y, input, at::ones_like(y), true);
-  return finish(y, gradient(slope, input, v, create_graph), create_graph);
+  return only(hvp_of(f, x, {v}, create_graph));
+}
+ListProduct hvp(const OfList& f, const List& x, const List& v, bool create_graph) {
+  return hvp_of(f, x, v, create_graph);
+}
+ListProduct hvp(const OfNothing& f, const List& parameters, const List& v, bool create_graph) {
+  return hvp_of(f, parameters, v, create_graph);
+}
+
+Product gauss_newton_product(const OfTensor& f, const OfTensor& loss, const at::Tensor& x,
+                             const at::Tensor& v, bool create_graph) {
+  detail::check_like("v", v, x);
+  return only(gauss_newton_of(f, loss, x, {v}, create_graph));
+}
+ListProduct gauss_newton_product(const OfList& f, const OfTensor& loss, const List& x, const List& v,
+                                 bool create_graph) {
+  return gauss_newton_of(f, loss, x, v, create_graph);
+}
+ListProduct gauss_newton_product(const OfNothing& f, const OfTensor& loss, const List& parameters,
+                                 const List& v, bool create_graph) {
+  return gauss_newton_of(f, loss, parameters, v, create_graph);
+}
+
+Product fisher_product(const OfTensor& f, const at::Tensor& x, const at::Tensor& v, bool create_graph) {
+  detail::check_like("v", v, x);
+  return only(fisher_of(f, x, {v}, create_graph));
+}
+ListProduct fisher_product(const OfList& f, const List& x, const List& v, bool create_graph) {
+  return fisher_of(f, x, v, create_graph);
+}
+ListProduct fisher_product(const OfNothing& f, const List& parameters, const List& v, bool create_graph) {
+  return fisher_of(f, parameters, v, create_graph);
+}
+
+at::Tensor jacobian(const OfTensor& f, const at::Tensor& x, bool create_graph) {
+  return jacobian_of(f, x, create_graph)[0];
+}
+List jacobian(const OfList& f, const List& x, bool create_graph) { return jacobian_of(f, x, create_graph); }
+List jacobian(const OfNothing& f, const List& parameters, bool create_graph) {
+  return jacobian_of(f, parameters, create_graph);
+}
+
+at::Tensor hessian(const OfTensor& f, const at::Tensor& x, bool create_graph) {
+  return hessian_of(f, x, create_graph)[0][0];
+}
+std::vector<List> hessian(const OfList& f, const List& x, bool create_graph) {
+  return hessian_of(f, x, create_graph);
+}
+std::vector<List> hessian(const OfNothing& f, const List& parameters, bool create_graph) {
+  return hessian_of(f, parameters, create_graph);
 }
 
 }  // namespace stillpoint

@@ -18,6 +18,7 @@ const char* advice(Status status) {
     case Status::Inaccurate:
       return "the system is close to singular, or its products do not belong to it: check them, or work in "
              "double";
+    case Status::Unbounded:  // of objectives alone
     case Status::Converged:
       break;
   }

@@ -41,6 +41,8 @@ const char* to_string(Status status) {
       return "time limit";
     case Status::Inaccurate:
       return "inaccurate";
+    case Status::Unbounded:
+      return "unbounded";
   }
   return "unknown";
 }
@@ -93,6 +95,7 @@ std::string Stats::full() const {
   list_failures(out, *this, Status::Stalled);
   list_failures(out, *this, Status::TimeLimit);
   list_failures(out, *this, Status::Inaccurate);
+  list_failures(out, *this, Status::Unbounded);
   if (backward && !backward->method.empty()) out << "\n  backward: " << backward->full();
   return out.str();
 }

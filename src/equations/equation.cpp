@@ -61,6 +61,7 @@ const char* advice(Status status) {
     case Status::Inaccurate:
       return "samples seem to depend on each other: write them as one sample, [1, n], or let the map mix "
              "none";
+    case Status::Unbounded:  // of objectives alone
     case Status::Converged:
       break;
   }

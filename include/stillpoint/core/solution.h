@@ -17,9 +17,10 @@ enum class Status : std::uint8_t {
   Stalled,        ///< its best residual stopped falling; its best iterate is returned
   TimeLimit,      ///< the time ran out; its best iterate is returned
   Inaccurate,     ///< the method ended, but its result misses the tolerance
+  Unbounded,      ///< the objective of a minimization falls for ever; its last iterate is returned
 };
 
-/// "converged", "max iterations", "non-finite", "stalled", "time limit" or "inaccurate".
+/// "converged", "max iterations", "non-finite", "stalled", "time limit", "inaccurate" or "unbounded".
 const char* to_string(Status status);
 
 /// What to do when a sample does not converge.
