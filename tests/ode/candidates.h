@@ -24,4 +24,12 @@ std::vector<MethodCandidate> method_candidates();
 /// As accurate as double allows with some room.
 OdeintOptions tight_odeint();
 
+/// A continuous adjoint whose own solve is as accurate.
+template <class Rule>
+Rule tight_adjoint() {
+  Rule rule;
+  rule.tolerance = tight_odeint().tolerance;
+  return rule;
+}
+
 }  // namespace stillpoint::test

@@ -19,7 +19,9 @@ class EventGradients : public testing::TestWithParam<ode::GradientRule> {};
 
 INSTANTIATE_TEST_SUITE_P(All, EventGradients,
                          testing::Values(ode::GradientRule(ode::Discrete{}),
-                                         ode::GradientRule(ode::Unrolled{})),
+                                         ode::GradientRule(ode::Unrolled{}),
+                                         ode::GradientRule(tight_adjoint<ode::Interpolating>()),
+                                         ode::GradientRule(tight_adjoint<ode::Backsolve>())),
                          [](const auto& tested) { return tested.param.name(); });
 
 // Two events inside one step: the earlier one, wherever it is in the list.

@@ -31,6 +31,22 @@ struct Rule {
   double most_missed;
 };
 
+// The report on several segments: what they took together, and the first failure of a sample.
+void add_segment(const Stats& segment, Stats& all) {
+  for (std::size_t b = 0; b < all.status.size(); ++b) {
+    if (all.status[b] == Status::Finished) {
+      all.status[b] = segment.status[b];
+      all.time[b] = segment.time[b];
+    }
+    all.accepted[b] += segment.accepted[b];
+    all.rejected[b] += segment.rejected[b];
+  }
+  for (std::size_t b = 0; b < all.reconstruction.size(); ++b)
+    all.reconstruction[b] = std::max(all.reconstruction[b], segment.reconstruction[b]);
+  all.evaluations += segment.evaluations;
+  all.sample_evaluations += segment.sample_evaluations;
+}
+
 class SavedAdjoint : public stillpoint::detail::Saved {
  public:
   SavedAdjoint(const Frozen& frozen, const Tape& probe, Rule rule, std::size_t captured)
@@ -95,7 +111,12 @@ class SavedAdjoint : public stillpoint::detail::Saved {
     report_failure(stats, rule_.options.on_failure);
     {
       const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
-      *report_ = std::move(stats);
+      // A backward pass goes through segments from the last to the first.
+      if (frozen_.reported && frozen_.segment < std::exchange(*frozen_.reported, frozen_.segment)) {
+        add_segment(stats, *report_);
+      } else {
+        *report_ = std::move(stats);
+      }
     }
     if (!misses || rule_.options.on_failure == OnFailure::Ignore) return;
     const auto message =
@@ -119,8 +140,6 @@ class SavedAdjoint : public stillpoint::detail::Saved {
 template <class Choice>
 OdeintOptions backward_options(const Choice& choice, const Frozen& frozen, const char* name) {
   const OdeintOptions& given = *frozen.options;
-  TORCH_CHECK(given.events.empty() && !given.jumps.times.defined(), "gradient: ode::", name,
-              " expects no events and no jumps; take ode::Discrete");
   OdeintOptions options;
   options.method = choice.method.value_or(given.method);
   TORCH_CHECK(options.method.tableau() != nullptr, "gradient: ode::", name,
@@ -149,7 +168,7 @@ at::Tensor attach_adjoint(const Frozen& frozen, Rule rule) {
                       : Edge());
   if (std::none_of(edges.begin(), edges.end(), [](const Edge& edge) { return edge.is_valid(); }))
     return frozen.values;
-  frozen.stats->backward = std::make_shared<Stats>();
+  if (!frozen.stats->backward) frozen.stats->backward = std::make_shared<Stats>();
   const auto saved = std::make_shared<SavedAdjoint>(frozen, probe, std::move(rule), probe.captured().size());
   at::Tensor out = frozen.values.detach();
   stillpoint::detail::attach(out, "StillpointOdeint", std::move(edges), saved);

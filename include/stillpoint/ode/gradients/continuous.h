@@ -46,6 +46,7 @@ namespace stillpoint::ode {
 /// steps per sample up to a step for each evaluation, as samples come to their steps at different times.
 struct Interpolating {
   static constexpr bool saves_steps = true;
+  static constexpr bool by_segments = true;
 
   // Of the backward solve; empty: those of the solve.
   std::optional<Method> method = {};           ///< a tableau
@@ -67,6 +68,8 @@ struct Interpolating {
 /// units of the tolerance, and beyond `most_missed` there is a warning. Then take `Interpolating`, or ask for
 /// more outputs.
 struct Backsolve {
+  static constexpr bool by_segments = true;
+
   // Of the backward solve; empty: those of the solve.
   std::optional<Method> method = {};           ///< a tableau
   std::optional<Control> control = {};         ///< of its steps
