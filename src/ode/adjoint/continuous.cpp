@@ -1,6 +1,8 @@
 #include "stillpoint/ode/gradients/continuous.h"
 
+#include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
@@ -66,6 +68,10 @@ class SavedAdjoint : public stillpoint::detail::Saved {
 
   variable_list differentiate(const std::shared_ptr<Node>& node, const at::Tensor& g) const override {
     const at::Tensor y0 = y0_.unpack();
+    if (frozen_.reported && !at::GradMode::is_enabled() && at::count_nonzero(g).item<std::int64_t>() == 0) {
+      report(nothing_done(y0.size(0)));
+      return variable_list(2 + captured_.size());
+    }
     evaluation_.expect_same(Tape(stillpoint::detail::evaluated_again(frozen_.probe), y0));
     const AdjointResult found = stillpoint::detail::solve_adjoint(
         {.frozen = frozen_,
@@ -101,6 +107,19 @@ class SavedAdjoint : public stillpoint::detail::Saved {
       at::Tensor& sum = sums[found - captured_.begin()];
       sum = sum.defined() ? sum + gradients[i] : gradients[i];
     }
+  }
+
+  // Of a segment that the loss does not look at.
+  Stats nothing_done(std::int64_t batch) const {
+    const auto samples = static_cast<std::size_t>(batch);
+    Stats stats;
+    stats.method = rule_.options.method.name();
+    stats.status.resize(samples, Status::Finished);
+    stats.time.resize(samples, times_.unpack().flatten()[0].item<double>());
+    stats.accepted.resize(samples, 0);
+    stats.rejected.resize(samples, 0);
+    if (rule_.reconstructs) stats.reconstruction.resize(samples, 0.0);
+    return stats;
   }
 
   void report(Stats stats) const {
