@@ -384,7 +384,7 @@ class Chain {
     const at::Tensor moved = shift_of_events(problem_, events, found, state_at);
     const at::Tensor shift = at::where(to_mask(hit, moved), moved, at::zeros_like(moved));
     const at::Tensor times = found + shift;
-    const at::Tensor y = state_at(times);
+    at::Tensor y = state_at(times);
     write_events(hit, carry_.pack(y, {}, shift));
     time_ = choose(hit, times, time_);
     if (is_over) return y;
