@@ -1,3 +1,5 @@
+#include "ode/event_time.h"
+
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
@@ -6,6 +8,7 @@
 
 #include "core/rows/rows.h"
 #include "ode/frozen_solve.h"
+#include "ode/runge_kutta.h"
 #include "stillpoint/autograd/implicit.h"
 
 namespace stillpoint::detail {
@@ -34,25 +37,14 @@ struct Quotient {
 
 }  // namespace
 
-// What the events' times have to be moved by to solve when(t, y(t)) = 0: nothing, with the graph of that.
-at::Tensor FrozenSolve::event_shift(const std::vector<std::size_t>& events, std::size_t number,
-                                    const Span& whole, const at::Tensor& y, const Stages& stages) const {
-  Span output = whole;
-  Mask hit(events.size());
-  for (std::size_t b = 0; b < events.size(); ++b) {
-    hit[b] = events[b] < problem_->events.size();
-    if (hit[b]) output.end[b] = at(b, number)->event->time;
-  }
-  const at::Tensor found = at::tensor(output.end, at::kDouble).to(y.device());
-  const at::Tensor own = to_mask(hit, found);
+at::Tensor shift_of_events(const std::shared_ptr<const Problem>& problem,
+                           const std::vector<std::size_t>& events, const at::Tensor& found,
+                           const std::function<at::Tensor(const at::Tensor& times)>& state_at) {
   // By value: a backward pass that creates a graph calls it again.
-  Condition condition([=, problem = problem_](const at::Tensor& shift) {
-    Span there = output;
-    there.end_at = at::where(own, found + shift, whole.end_at);
-    const Slope f(problem->field);
-    const Stepper stepper(problem->method);
-    const at::Tensor state = stepper.inside(f, whole, there, y, stages, hit);
-    const at::Tensor t = against(there.end_at, state);
+  Condition condition([=](const at::Tensor& shift) {
+    const at::Tensor times = found + shift;
+    const at::Tensor state = state_at(times);
+    const at::Tensor t = against(times, state);
     // Nothing, but an adjoint that is not finite gets through to the state also where `when` is flat.
     const at::Tensor flat = state.reshape({state.size(0), -1}).sum(1);
     const at::Tensor nothing = 0.0 * (flat.is_complex() ? at::real(flat) : flat).to(at::kDouble);
@@ -67,6 +59,24 @@ at::Tensor FrozenSolve::event_shift(const std::vector<std::size_t>& events, std:
     return residual;
   });
   return implicit(condition.stated(Form::Root, "when"), at::zeros_like(found), {.solver = Quotient{}});
+}
+
+at::Tensor FrozenSolve::event_shift(const std::vector<std::size_t>& events, std::size_t number,
+                                    const Span& whole, const at::Tensor& y, const Stages& stages) const {
+  Span output = whole;
+  Mask hit(events.size());
+  for (std::size_t b = 0; b < events.size(); ++b) {
+    hit[b] = events[b] < problem_->events.size();
+    if (hit[b]) output.end[b] = at(b, number)->event->time;
+  }
+  const at::Tensor found = at::tensor(output.end, at::kDouble).to(y.device());
+  const at::Tensor own = to_mask(hit, found);
+  return shift_of_events(problem_, events, found, [=, problem = problem_](const at::Tensor& times) {
+    Span there = output;
+    there.end_at = at::where(own, times, whole.end_at);
+    const Slope f(problem->field);
+    return Stepper(problem->method).inside(f, whole, there, y, stages, hit);
+  });
 }
 
 }  // namespace stillpoint::detail

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 
 #include <limits>
 #include <optional>
@@ -11,9 +12,11 @@
 
 #include "ode/carry.h"
 #include "ode/dense.h"
+#include "ode/freeze.h"
 #include "ode/frozen_solve.h"
 #include "ode/integrate.h"
 #include "ode/schedule.h"
+#include "ode/segmented.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -29,48 +32,6 @@ at::Tensor pack_all(const Carry& carry, const Integration& found) {
   }
   if (!found.saved.empty()) parts.push_back(at::stack(found.saved, 1));
   return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
-}
-
-// Shares the solve, and lives as long.
-ode::Frozen freeze(const std::shared_ptr<const FrozenSolve>& solve, const Carry& carry, const at::Tensor& y0,
-                   const at::Tensor& values, const at::Tensor& times, const Integration& found) {
-  ode::Frozen frozen;
-  frozen.y0 = carry.pack(y0);
-  frozen.values = values;
-  frozen.steps = solve->steps();
-  frozen.states = found.states;
-  frozen.every = found.every;
-  frozen.end = found.end;
-  frozen.probe = [solve](const at::Tensor& y) { return solve->probe(y); };
-  frozen.times = times;
-  frozen.step = [solve](std::size_t number, const at::Tensor& y) { return solve->step(number, y); };
-  if (solve->can_go_back())
-    frozen.back = [solve](std::size_t number, const at::Tensor& y) { return solve->back(number, y); };
-  frozen.state = [carry](const at::Tensor& y) { return carry.state(y); };
-  frozen.gradients = [solve](std::size_t number, const at::Tensor& gradient) {
-    return solve->gradients(number, gradient);
-  };
-  frozen.collect = [solve](const State& outputs) { return solve->collect(outputs); };
-  frozen.joint = solve->is_joint();
-  frozen.between = [solve](const at::Tensor& states) {
-    return [solve, between = solve->between(states)](const at::Tensor& t) { return between(t); };
-  };
-  return frozen;
-}
-
-// What rules need that solve an equation of their own.
-void add_equation(ode::Frozen& frozen, const FrozenSolve& solve, const Problem& problem,
-                  const OdeintOptions& options, ode::Stats& stats) {
-  frozen.field = problem.field;
-  frozen.options = &options;
-  frozen.stats = &stats;
-  frozen.finished = Mask(stats.status.size());
-  for (std::size_t b = 0; b < stats.status.size(); ++b)
-    frozen.finished[b] = stats.status[b] == ode::Status::Finished;
-  frozen.column_times = frozen.times;
-  if (solve.saved() == 0 || !problem.events.empty()) return;
-  const at::Tensor ends = solve.saved_times({}).slice(1, 1);
-  frozen.column_times = at::cat({frozen.times, frozen.joint ? ends.select(0, 0) : ends}, -1);
 }
 
 void add_events(ode::Solution<at::Tensor>& solution, const Carry& carry, const at::Tensor& columns,
@@ -116,7 +77,11 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
                                 const ode::Times& t, const OdeintOptions& options) {
   const Schedule schedule = schedule_for(*problem, y0, t, options);
   const bool gradients = at::GradMode::is_enabled();
-  const bool needs_steps = gradients && options.gradient.saves_steps();
+  const bool by_segments =
+      gradients && options.gradient.by_segments() && (schedule.has_jumps() || !problem->events.empty());
+  TORCH_CHECK(!by_segments || save_every(options.save) == 0, "save: ode::", options.gradient.name(),
+              " expects ode::SaveOutputs where there are events or jumps; take ode::Discrete");
+  const bool needs_steps = by_segments || (gradients && options.gradient.saves_steps());
   const std::int64_t every = needs_steps ? 1 : save_every(options.save);
   const at::Tensor start = (y0.is_inference() ? y0.clone() : y0).contiguous();
   std::optional<std::int64_t> states;
@@ -127,11 +92,16 @@ ode::Solution<at::Tensor> solve(const std::shared_ptr<const Problem>& problem, c
   const std::int64_t outputs = schedule.outputs();
   const std::int64_t events = found.values.size(1) - outputs;
   const Carry carry(start, found.memory, !problem->events.empty());
-  at::Tensor all = pack_all(carry, found);
+  at::Tensor all;
+  if (by_segments) {
+    all = differentiate_by_segments(problem, start, schedule, options, found);
+  } else {
+    all = pack_all(carry, found);
+  }
   std::shared_ptr<const FrozenSolve> frozen;
-  if (states)
+  if (states && !by_segments)
     frozen = std::make_shared<const FrozenSolve>(problem, schedule, carry, std::move(found.mesh), every);
-  if (gradients) {
+  if (gradients && !by_segments) {
     ode::Frozen solved = freeze(frozen, carry, start, all, schedule.times(), found);
     add_equation(solved, *frozen, *problem, options, found.stats);
     all = options.gradient.differentiate(solved);

@@ -177,12 +177,6 @@ TEST_P(ContinuousAdjoints, KnowNoGradientOfWhatDidNotFinish) {
 TEST_P(ContinuousAdjoints, RefuseWhatTheyCannot) {
   const auto f = [](const Tensor& y) { return -y; };
   const Tensor y0 = torch::ones({1, 2}, torch::dtype(torch::kDouble).requires_grad(true));
-  OdeintOptions events = tight_with(GetParam());
-  events.events = {{.when = [](const Tensor& y) { return y.select(1, 0) - .5; }}};
-  EXPECT_THROW(odeint(f, y0, {0, 1}, events), c10::Error);
-  OdeintOptions jumps = tight_with(GetParam());
-  jumps.jumps.times = torch::tensor({.5}, torch::kDouble);
-  EXPECT_THROW(odeint(f, y0, {0, 1}, jumps), c10::Error);
   OdeintOptions steps = tight_with(GetParam());
   steps.method = ode::ReversibleHeun{};
   EXPECT_THROW(odeint(f, y0, {0, 1}, steps), c10::Error);

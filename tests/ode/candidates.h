@@ -24,4 +24,12 @@ std::vector<MethodCandidate> method_candidates();
 /// As accurate as double allows with some room.
 OdeintOptions tight_odeint();
 
+/// A continuous adjoint whose own solve is accurate, too.
+template <class Rule>
+Rule tight_adjoint() {
+  Rule rule;
+  rule.tolerance = {.relative = 1e-8, .absolute = 1e-10};
+  return rule;
+}
+
 }  // namespace stillpoint::test

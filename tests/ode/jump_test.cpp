@@ -18,7 +18,9 @@ class JumpGradients : public testing::TestWithParam<ode::GradientRule> {};
 
 INSTANTIATE_TEST_SUITE_P(All, JumpGradients,
                          testing::Values(ode::GradientRule(ode::Discrete{}),
-                                         ode::GradientRule(ode::Unrolled{})),
+                                         ode::GradientRule(ode::Unrolled{}),
+                                         ode::GradientRule(ode::Interpolating{}),
+                                         ode::GradientRule(ode::Backsolve{})),
                          [](const auto& tested) { return tested.param.name(); });
 
 // y' = 1 before tau and 0 after it. f is told on which side of the jump it is.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -61,12 +62,16 @@ struct Frozen {
   /// The solution between these states, `[B, 1 + S, …]`, where each step starts and the last one ends: a
   /// function of the time of f, which lies in the range of the solve but for rounding.
   std::function<std::function<at::Tensor(const at::Tensor& t)>(const at::Tensor& states)> between;
+  // Of a solve that comes in segments:
+  std::size_t segment = 0;                     ///< its number
+  std::shared_ptr<std::size_t> reported = {};  ///< which of them reported last on a backward pass
 };
 
 /// A type that gives a solution its derivatives: returns `frozen.values` with a graph. Gradients are on when
 /// it is called. It may have a function `std::int64_t states() const`, the number of states that the solve is
 /// to remember for it; without one, it remembers where each step starts. With a constant `saves_steps =
-/// true`, the ends of all steps are columns of the values.
+/// true`, the ends of all steps are columns of the values. With a constant `by_segments = true`, a solve with
+/// events or jumps comes to it as segments between them, one after another, each without any.
 template <class G>
 concept GradientRuleType = std::copyable<G> && requires(const G& rule, const Frozen& frozen) {
   { rule.differentiate(frozen) } -> std::same_as<at::Tensor>;
@@ -82,6 +87,7 @@ class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
                [](const G& held, const Frozen& frozen) { return held.differentiate(frozen); }) {
     if constexpr (requires { rule.states(); }) states_ = target<G>()->states();
     if constexpr (requires { G::saves_steps; }) saves_steps_ = G::saves_steps;
+    if constexpr (requires { G::by_segments; }) by_segments_ = G::by_segments;
   }
 
   at::Tensor differentiate(const Frozen& frozen) const { return call(frozen); }
@@ -89,10 +95,12 @@ class GradientRule : public Erased<at::Tensor(const Frozen& frozen)> {
   /// every fourth, and so on.
   std::int64_t states() const { return states_; }
   bool saves_steps() const { return saves_steps_; }
+  bool by_segments() const { return by_segments_; }
 
  private:
   std::int64_t states_ = std::numeric_limits<std::int64_t>::max();
   bool saves_steps_ = false;
+  bool by_segments_ = false;
 };
 
 }  // namespace ode

@@ -57,6 +57,7 @@ class Pass : public std::enable_shared_from_this<Pass> {
  public:
   explicit Pass(AdjointProblem problem)
       : p_(std::move(problem)), width_(flat(p_.y0).size(1)), missed_(p_.y0.size(0), 0.0) {
+    if (p_.frozen.reported) give_up_unknown();
     if (!p_.frozen.finished.all()) {
       dead_ = to_mask(p_.frozen.finished, p_.y0).logical_not();
       const at::Tensor rows = dead_.unsqueeze(1);
@@ -114,6 +115,13 @@ class Pass : public std::enable_shared_from_this<Pass> {
     return p_.reconstructs ? z.narrow(1, 0, width_).reshape(p_.y0.sizes()) : between_(t);
   }
 
+  // A sample that failed in a later segment has NaN as its gradient here.
+  void give_up_unknown() {
+    const at::Tensor known = p_.gradient.detach().flatten(1).isfinite().all(1);
+    const std::vector<double> marks = to_host(known.to(at::kDouble));
+    for (std::size_t b = 0; b < marks.size(); ++b) p_.frozen.finished[b] &= marks[b] != 0.0 ? 1 : 0;
+  }
+
   // Where the adjoint starts, what it is kicked by on its way, and what is left for its end.
   void plan() {
     initial_ = at::zeros_like(gradient(0));
@@ -126,8 +134,11 @@ class Pass : public std::enable_shared_from_this<Pass> {
       // Where y is put back, an output counts without a gradient, too.
       if (!graph && !p_.reconstructs && at::count_nonzero(g).item<std::int64_t>() == 0) continue;
       const auto as_rows = [&](const at::Tensor& mask) { return mask.dim() == 0 ? mask : mask.unsqueeze(1); };
-      const at::Tensor at_last = time(k) == time(last);
-      const at::Tensor at_first = at::logical_and(time(k) == time(0), at_last.logical_not());
+      const at::Tensor at_end = time(k) == time(last);
+      const at::Tensor at_first = at::logical_and(time(k) == time(0), at_end.logical_not());
+      // Under a graph, an output beside the last one is met on the way, as it may move by itself.
+      const bool moves = graph && k < last;
+      const at::Tensor at_last = moves ? at::logical_and(at_end, time(0) == time(last)) : at_end;
       const at::Tensor nothing = at::zeros_like(g);
       initial_ = initial_ + at::where(as_rows(at_last), g, nothing);
       beside_start_ = beside_start_ + at::where(as_rows(at_first), g, nothing);

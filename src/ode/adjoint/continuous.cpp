@@ -1,6 +1,8 @@
 #include "stillpoint/ode/gradients/continuous.h"
 
+#include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
@@ -31,6 +33,22 @@ struct Rule {
   double most_missed;
 };
 
+// The report on several segments: what they took together, and the first failure of a sample.
+void add_segment(const Stats& segment, Stats& all) {
+  for (std::size_t b = 0; b < all.status.size(); ++b) {
+    if (all.status[b] == Status::Finished) {
+      all.status[b] = segment.status[b];
+      all.time[b] = segment.time[b];
+    }
+    all.accepted[b] += segment.accepted[b];
+    all.rejected[b] += segment.rejected[b];
+  }
+  for (std::size_t b = 0; b < all.reconstruction.size(); ++b)
+    all.reconstruction[b] = std::max(all.reconstruction[b], segment.reconstruction[b]);
+  all.evaluations += segment.evaluations;
+  all.sample_evaluations += segment.sample_evaluations;
+}
+
 class SavedAdjoint : public stillpoint::detail::Saved {
  public:
   SavedAdjoint(const Frozen& frozen, const Tape& probe, Rule rule, std::size_t captured)
@@ -50,6 +68,10 @@ class SavedAdjoint : public stillpoint::detail::Saved {
 
   variable_list differentiate(const std::shared_ptr<Node>& node, const at::Tensor& g) const override {
     const at::Tensor y0 = y0_.unpack();
+    if (frozen_.reported && !at::GradMode::is_enabled() && at::count_nonzero(g).item<std::int64_t>() == 0) {
+      report(nothing_done(y0.size(0)));
+      return variable_list(2 + captured_.size());
+    }
     evaluation_.expect_same(Tape(stillpoint::detail::evaluated_again(frozen_.probe), y0));
     const AdjointResult found = stillpoint::detail::solve_adjoint(
         {.frozen = frozen_,
@@ -87,6 +109,19 @@ class SavedAdjoint : public stillpoint::detail::Saved {
     }
   }
 
+  // Of a segment that the loss does not look at.
+  Stats nothing_done(std::int64_t batch) const {
+    const auto samples = static_cast<std::size_t>(batch);
+    Stats stats;
+    stats.method = rule_.options.method.name();
+    stats.status.resize(samples, Status::Finished);
+    stats.time.resize(samples, times_.unpack().flatten()[0].item<double>());
+    stats.accepted.resize(samples, 0);
+    stats.rejected.resize(samples, 0);
+    if (rule_.reconstructs) stats.reconstruction.resize(samples, 0.0);
+    return stats;
+  }
+
   void report(Stats stats) const {
     const double missed = stats.reconstruction.empty()
                               ? 0.0
@@ -95,7 +130,12 @@ class SavedAdjoint : public stillpoint::detail::Saved {
     report_failure(stats, rule_.options.on_failure);
     {
       const std::lock_guard<std::mutex> lock(stillpoint::detail::report_lock);
-      *report_ = std::move(stats);
+      // A backward pass goes through segments from the last to the first.
+      if (frozen_.reported && frozen_.segment < std::exchange(*frozen_.reported, frozen_.segment)) {
+        add_segment(stats, *report_);
+      } else {
+        *report_ = std::move(stats);
+      }
     }
     if (!misses || rule_.options.on_failure == OnFailure::Ignore) return;
     const auto message =
@@ -119,8 +159,6 @@ class SavedAdjoint : public stillpoint::detail::Saved {
 template <class Choice>
 OdeintOptions backward_options(const Choice& choice, const Frozen& frozen, const char* name) {
   const OdeintOptions& given = *frozen.options;
-  TORCH_CHECK(given.events.empty() && !given.jumps.times.defined(), "gradient: ode::", name,
-              " expects no events and no jumps; take ode::Discrete");
   OdeintOptions options;
   options.method = choice.method.value_or(given.method);
   TORCH_CHECK(options.method.tableau() != nullptr, "gradient: ode::", name,
@@ -149,7 +187,7 @@ at::Tensor attach_adjoint(const Frozen& frozen, Rule rule) {
                       : Edge());
   if (std::none_of(edges.begin(), edges.end(), [](const Edge& edge) { return edge.is_valid(); }))
     return frozen.values;
-  frozen.stats->backward = std::make_shared<Stats>();
+  if (!frozen.stats->backward) frozen.stats->backward = std::make_shared<Stats>();
   const auto saved = std::make_shared<SavedAdjoint>(frozen, probe, std::move(rule), probe.captured().size());
   at::Tensor out = frozen.values.detach();
   stillpoint::detail::attach(out, "StillpointOdeint", std::move(edges), saved);

@@ -33,9 +33,17 @@
 // a shorter step for each. Where f has kinks, as ReLU has, the slope of the adjoint jumps, and a tight
 // tolerance takes many more steps than the solve did: loosen `tolerance` there, or take `Discrete`.
 //
-// **Errors.** A c10::Error if there are events or jumps, or if f captures another tensor on the way than
-// where the solve starts. A sample that did not finish has no continuous gradient: NaN, if one is asked for.
-// What the backward solve did stands in `stats.backward`.
+// **Events and jumps** cut a solve into segments. Each has an adjoint of its own, of the same tolerance, and
+// `max_steps` are those of a segment; what lies between two of them is ordinary autograd, through what `when`
+// and `then` captured, too. The time of an event has derivatives up to the fifth order. A segment costs one
+// recorded evaluation more, an event about ten, and the ends of all steps are kept while solving. A segment
+// whose gradient is zero takes no backward solve.
+//
+// **Errors.** A c10::Error if f captures another tensor on the way than where the solve, or its segment,
+// starts; and where there are events or jumps, if `.save` asks for more than the outputs, or if the method of
+// the solve remembers something between steps. A sample that did not finish has no continuous gradient of the
+// segment where it failed and of what follows: NaN, if one is asked for. What the backward solve did stands
+// in `stats.backward`, of all segments together.
 namespace stillpoint::ode {
 
 /// The adjoint along the solution that the forward solve found: where steps started is kept, and each of them
@@ -46,6 +54,7 @@ namespace stillpoint::ode {
 /// steps per sample up to a step for each evaluation, as samples come to their steps at different times.
 struct Interpolating {
   static constexpr bool saves_steps = true;
+  static constexpr bool by_segments = true;
 
   // Of the backward solve; empty: those of the solve.
   std::optional<Method> method = {};           ///< a tableau
@@ -67,6 +76,8 @@ struct Interpolating {
 /// units of the tolerance, and beyond `most_missed` there is a warning. Then take `Interpolating`, or ask for
 /// more outputs.
 struct Backsolve {
+  static constexpr bool by_segments = true;
+
   // Of the backward solve; empty: those of the solve.
   std::optional<Method> method = {};           ///< a tableau
   std::optional<Control> control = {};         ///< of its steps
