@@ -9,8 +9,8 @@ namespace stillpoint::optim {
 ///
 /// The embedding finds a solution or a certificate that there is none. The polish solves the equations of the
 /// rows that are active there, so that what is returned, and differentiated, is the solution of the exact
-/// active set and not a point near it; it is tried as soon as these rows usually show. Each instance is solved
-/// for itself, in double, on the CPU.
+/// active set and not a point near it; it is tried as soon as these rows usually show. Each instance is
+/// solved for itself, in double, on the CPU.
 ///
 /// Cost for n unknowns and m rows, dense: m³/3 operations an iteration where Q is definite, mn² + n³/3 else.
 /// (Mehrotra 1992; Goulart, Chen 2024: Clarabel.)
