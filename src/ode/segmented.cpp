@@ -153,6 +153,7 @@ class Chain {
 
   at::Tensor hard_times(const std::vector<std::int64_t>& columns) const {
     std::vector<Place> places;
+    places.reserve(columns.size());
     for (const std::int64_t column : columns) places.push_back({.from = column, .to = column});
     return schedule_.at_places(places, {});
   }

@@ -94,7 +94,7 @@ Solution<at::Tensor> minimize(const Objective& f, const at::Tensor& x0, const Mi
   if (at::GradMode::is_enabled()) {
     const FixedPointSolver found = FoundByDescent{};
     const at::Tensor x = solution.value;
-    Problem own{map, x, found, options.on_failure, stats, [&](Map* /*inverse*/) { return x; }};
+    Problem own{map, x, found, options.on_failure, stats, [&](Map* /*inverse*/) { return at::Tensor(x); }};
     solution.value = options.gradient.differentiate(own);
   }
   report_failure(stats, options.on_failure);

@@ -15,7 +15,7 @@ namespace stillpoint::detail {
 namespace {
 
 // A report for each sample of those of its draws.
-optim::ProgramStats merged(optim::ProgramStats draws, std::int64_t batch, std::int64_t samples) {
+optim::ProgramStats merged(const optim::ProgramStats& draws, std::int64_t batch, std::int64_t samples) {
   optim::ProgramStats stats = draws;
   stats.method = "perturbed " + draws.method;
   const auto largest = [&](const auto& numbers, auto& to) {
@@ -88,7 +88,7 @@ optim::ProgramSolution solve_perturbed(const optim::QuadraticProgram& program,
   const at::Tensor ray = by_draw(solution.ray);
   const at::Tensor first = ray.abs().amax(2, /*keepdim=*/true).argmax(1, /*keepdim=*/true);
   solution.ray = ray.gather(1, first.expand({-1, 1, n})).squeeze(1);
-  solution.stats = merged(std::move(solution.stats), batch.size(), samples);
+  solution.stats = merged(solution.stats, batch.size(), samples);
   return solution;
 }
 

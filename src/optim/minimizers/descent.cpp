@@ -114,7 +114,7 @@ at::Tensor Descent::free_gradient() const {
 at::Tensor Descent::hessian() const {
   const Linearization here(problem_.gradient, point_.x);
   const at::Tensor matrix = -here.dense();
-  const at::Tensor symmetric = 0.5 * (matrix + matrix.transpose(1, 2));
+  at::Tensor symmetric = 0.5 * (matrix + matrix.transpose(1, 2));
   if (!problem_.bounds.any()) return symmetric;
   const at::Tensor free = freedom().reshape({point_.x.size(0), -1});
   return symmetric * free.unsqueeze(1) * free.unsqueeze(2);

@@ -34,7 +34,7 @@ at::Tensor number_column(const char* what, const optim::RowNumber& number, const
 }
 
 at::Tensor positive_column(const char* what, const optim::RowNumber& number, const at::Tensor& y) {
-  const at::Tensor column = number_column(what, number, y);
+  at::Tensor column = number_column(what, number, y);
   TORCH_CHECK((column > 0).all().item<bool>(), what, ": expected numbers > 0, got ", column.min());
   return column;
 }

@@ -45,7 +45,7 @@ class KktAdjoint {
   KktAdjoint(std::shared_ptr<const std::vector<SolvedProgram>> programs, StateLayout layout)
       : programs_(std::move(programs)), layout_(layout) {}
 
-  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& b, const at::Tensor& x0,
+  Solution<at::Tensor> solve(const LinearOperator& a, const at::Tensor& given, const at::Tensor& x0,
                              const ResolvedTolerance& tolerance) const;
 
  private:
