@@ -30,6 +30,11 @@ inline void axpy(double a, const Vector& x, Vector& y) {
 double largest(const Vector& v);  ///< max |v|; 0 if empty
 double largest(const Matrix& m);  ///< max |m|
 double max_diagonal(const Matrix& m);
+/// Calls f(column, entry) for a row.
+template <class F>
+void for_each_in_row(const Matrix& m, std::int64_t row, F&& f) {
+  for (std::int64_t j = 0; j < m.cols; ++j) f(j, m[row][j]);
+}
 /// The power of two next to 1/x, so that scaling by it rounds nothing; 1 for zero.
 double inverse_size(double x);
 Matrix transposed(const Matrix& m);

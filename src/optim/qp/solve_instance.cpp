@@ -88,7 +88,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const std::shared_ptr<const Matrix> factor = definite_factor(program.q, options.definite);
   if (factor == nullptr && !convex(program.q, options.negative))
     return nothing(program, ProgramStatus::NotConvex);
-  const Scales scales(program, factor);
+  const Scales scales(program, factor.get());
   if (start != nullptr) {
     Outcome again = *start;
     polish(program, factor, scales, options, Patience::Early, again);

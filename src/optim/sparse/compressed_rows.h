@@ -24,6 +24,10 @@ struct CompressedRows {
   void add_unit_row(std::int64_t at, double entry);
 };
 
+template <class F>
+void for_each_in_row(const CompressedRows& m, std::int64_t row, F&& f) {
+  for (std::int64_t e = m.start[row]; e < m.start[row + 1]; ++e) f(m.column[e], m.value[e]);
+}
 /// Row i of M times x, and y += a times row i.
 double row_dot(const CompressedRows& m, std::int64_t row, const double* x);
 void add_row(double a, const CompressedRows& m, std::int64_t row, double* y);

@@ -50,22 +50,22 @@ struct Solved {
 };
 
 // From the inside: the iterate is polished once the active rows usually show, and again at the end.
-Solved solve_inside(const SparseInstance& program, const InstanceOptions& options) {
+Solved solve_inside(const SparseInstance& program, const Scales& scales, const InstanceOptions& options) {
   const SparseScaled form(program);
   Solved early;
   Outcome outcome =
       solve_homogeneous(form.system(), form.p(), form.d(), options, [&](const Outcome& iterate) {
         early.outcome = iterate;
         form.undo(early.outcome);
-        early.set = polish(program, options.tolerance, early.outcome);
+        early.set = polish(program, scales, options, Patience::Early, early.outcome);
         return early.set != nullptr;
       });
   if (early.set != nullptr) return early;
   form.undo(outcome);
   const ProgramStatus found = outcome.status;
   if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return {std::move(outcome)};
-  outcome.error = measure(program, outcome.point);
-  auto set = polish(program, options.tolerance, outcome);
+  outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
+  auto set = polish(program, scales, options, Patience::Last, outcome);
   if (set == nullptr && found == ProgramStatus::IterationLimit) outcome.status = found;
   return {std::move(outcome), std::move(set)};
 }
@@ -74,12 +74,13 @@ Solved solve_numbers(const SparseInstance& program, const InstanceOptions& optio
                      const std::optional<Outcome>& start) {
   if (!finite(program)) return {no_point(program, ProgramStatus::NotFinite)};
   if (!is_convex(program.q, options.negative)) return {no_point(program, ProgramStatus::NotConvex)};
+  const Scales scales(program);
   if (start) {
     Outcome again = *start;
-    auto set = polish(program, options.tolerance, again);
+    auto set = polish(program, scales, options, Patience::Early, again);
     if (set != nullptr) return {std::move(again), std::move(set)};
   }
-  return solve_inside(program, options);
+  return solve_inside(program, scales, options);
 }
 
 void check_matrix(const char* name, const at::Tensor& t) {

@@ -1,7 +1,5 @@
 #include "optim/sparse/sparse_instance.h"
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace stillpoint::detail {
@@ -23,51 +21,7 @@ void add_bounds(const at::Tensor& bound, double sign, std::int64_t first, Sparse
   }
 }
 
-struct Products {
-  Vector qx, pull, ax, gx;
-
-  Products(const SparseInstance& program, const Point& point)
-      : qx(point.x.size(), 0.0), pull(qx), ax(point.y.size(), 0.0), gx(point.z.size(), 0.0) {
-    multiply(1.0, program.q, point.x, qx);
-    multiply_transposed(1.0, program.a, point.y, pull);
-    multiply_transposed(1.0, program.g, point.z, pull);
-    multiply(1.0, program.a, point.x, ax);
-    multiply(1.0, program.g, point.x, gx);
-  }
-};
-
-double primal_error(const SparseInstance& program, const Products& products) {
-  double error = 0.0;
-  for (std::size_t i = 0; i < products.ax.size(); ++i)
-    error = std::max(error, std::abs(products.ax[i] - program.b[i]));
-  for (std::size_t i = 0; i < products.gx.size(); ++i) error = std::max(error, products.gx[i] - program.h[i]);
-  return error / (1.0 + std::max({largest(products.ax), largest(products.gx), largest(program.b),
-                                  largest(program.h)}));
-}
-
-double dual_error(const SparseInstance& program, const Products& products, const Vector& z) {
-  double error = 0.0;
-  for (std::size_t j = 0; j < products.qx.size(); ++j)
-    error = std::max(error, std::abs(products.qx[j] + products.pull[j] + program.p[j]));
-  for (const double dual : z) error = std::max(error, -dual);
-  return error / (1.0 + std::max({largest(products.qx), largest(products.pull), largest(program.p)}));
-}
-
 }  // namespace
-
-// As that of dense programs.
-Measure measure(const SparseInstance& program, const Point& point) {
-  const Products products(program, point);
-  Measure error{primal_error(program, products), dual_error(program, products, point.z), 0.0};
-  const double curvature = dot(point.x, products.qx);
-  const double primal = curvature / 2 + dot(program.p, point.x);
-  const double dual = -curvature / 2 - dot(program.b, point.y) - dot(program.h, point.z);
-  error.gap = std::abs(primal - dual) / (1.0 + std::max(std::abs(primal), std::abs(dual)));
-  // A largest number hides NaN.
-  const double all = dot(point.x, point.x) + dot(point.z, point.z) + dot(point.y, point.y);
-  if (std::isnan(all)) error.primal = all;
-  return error;
-}
 
 SparseSample::SparseSample(const optim::QuadraticProgram& parts, const ProgramBatch& batch) {
   const std::int64_t n = batch.unknowns();

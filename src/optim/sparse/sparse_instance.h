@@ -15,8 +15,6 @@ struct SparseInstance {
   Vector p, b, h;
 };
 
-Measure measure(const SparseInstance& program, const Point& point);
-
 /// The numbers of a checked program with sparse matrices.
 struct SparseSample {
   SparseInstance program;

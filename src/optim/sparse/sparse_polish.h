@@ -2,12 +2,13 @@
 
 #include <memory>
 
+#include "optim/qp/active_set_search.h"
 #include "optim/sparse/active_set.h"
 
 namespace stillpoint::detail {
 
-/// As `polish` of dense programs. Optimal, with the active set returned, or inaccurate with the point that
-/// the outcome had, and null.
-std::shared_ptr<const ActiveSet> polish(const SparseInstance& program, double tolerance, Outcome& outcome);
+/// `search_active_set` of a sparse program.
+std::shared_ptr<const ActiveSet> polish(const SparseInstance& program, const Scales& scales,
+                                        const InstanceOptions& options, Patience patience, Outcome& outcome);
 
 }  // namespace stillpoint::detail

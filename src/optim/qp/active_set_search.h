@@ -1,0 +1,152 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "optim/qp/scales.h"
+
+namespace stillpoint::detail {
+
+using ActiveRows = std::vector<std::int64_t>;
+
+/// How much a polish is worth: an early one, before the last iterations, gives up where rows are dependent
+/// and after a few corrections.
+enum class Patience : std::uint8_t { Early, Last };
+
+// What counts as zero of each row's dual and slack.
+struct Zero {
+  Vector dual, slack;
+
+  template <class Program>
+  Zero(const Program& program, const Scales::Sizes& sizes) : dual(sizes.g.size()), slack(sizes.g) {
+    constexpr double zero = 1e-9;
+    for (double& v : slack) v *= zero;
+    for (std::size_t i = 0; i < dual.size(); ++i) {
+      double least = std::numeric_limits<double>::infinity();
+      for_each_in_row(program.g, static_cast<std::int64_t>(i), [&](std::int64_t j, double entry) {
+        if (std::abs(entry) * least > sizes.slope[j]) least = sizes.slope[j] / std::abs(entry);
+      });
+      dual[i] = zero * least;
+    }
+  }
+};
+
+struct Correction {
+  double size;  // of what is wrong, in units of what counts as zero
+  std::int64_t row;
+};
+
+// Rows that the point on an active set shows to belong elsewhere: violated, or with a negative dual.
+// Dependent rows may contradict each other; of those with a slack, the one of smallest dual before goes.
+inline std::vector<Correction> corrections(const Point& point, const Point& before,
+                                           const std::vector<bool>& active, const Zero& zero) {
+  std::vector<Correction> found;
+  Correction least{std::numeric_limits<double>::infinity(), -1};
+  for (std::size_t i = 0; i < point.z.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    const double slack = point.s[i] / zero.slack[i];
+    const double dual = before.z[i] / zero.dual[i];
+    if (active[i] && slack > 1.0 && dual < least.size) least = {dual, row};
+    const double wrong = active[i] ? -point.z[i] / zero.dual[i] : -slack;
+    if (wrong > 1.0) found.push_back({wrong, row});
+  }
+  if (least.row >= 0) return {least};
+  return found;
+}
+
+// The guess, of which no more rows are kept than there are unknowns: those whose duals are largest beside
+// their slacks. Of a corner where more rows meet, the others are found again.
+template <class Program>
+std::vector<bool> guessed(const Program& program, const Outcome& outcome) {
+  ActiveRows rows = outcome.active;
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(0, program.q.rows - program.a.rows));
+  if (rows.size() > most) {
+    Vector pressed(program.h.size(), 0.0);
+    for (const std::int64_t i : rows) {
+      for_each_in_row(program.g, i, [&](std::int64_t /*j*/, double entry) { pressed[i] += entry * entry; });
+      pressed[i] *= outcome.point.z[i] / outcome.point.s[i];
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](std::int64_t i, std::int64_t j) { return pressed[i] > pressed[j]; });
+    rows.resize(most);
+  }
+  std::vector<bool> active(program.h.size(), false);
+  for (const std::int64_t i : rows) active[i] = true;
+  return active;
+}
+
+// Rows with neither dual nor slack are active, too; z and s get exact zeros.
+inline ActiveRows settled(Point& point, const std::vector<bool>& active, const Zero& zero, bool& weak) {
+  ActiveRows all;
+  for (std::size_t i = 0; i < point.z.size(); ++i) {
+    point.z[i] = std::max(0.0, point.z[i]);
+    point.s[i] = std::max(0.0, point.s[i]);
+    if (!active[i] && point.s[i] > zero.slack[i]) continue;
+    point.s[i] = 0.0;
+    weak = weak || point.z[i] <= zero.dual[i];
+    all.push_back(static_cast<std::int64_t>(i));
+  }
+  return all;
+}
+
+inline ActiveRows numbers_of(const std::vector<bool>& active) {
+  ActiveRows rows;
+  for (std::size_t i = 0; i < active.size(); ++i) {
+    if (active[i]) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  return rows;
+}
+
+/// Takes an outcome near a solution to that of its active set, solved exactly: the rows that it names,
+/// corrected while a dual is negative or a row is violated. Optimal, with the rows and the flags, and the
+/// factorized set is returned, if the result is within the tolerance; else inaccurate, with the point that it
+/// had, and null.
+///
+/// `make(rows)` factorizes the equations of rows, or gives up with null; `solve(set, rows, from)` is the
+/// point on them, with the true slacks.
+template <class Program, class Make, class Solve>
+auto search_active_set(const Program& program, const Scales& scales, const InstanceOptions& options,
+                       Patience patience, Outcome& outcome, Make&& make, Solve&& solve)
+    -> decltype(make(ActiveRows())) {
+  constexpr int at_once = 10;  // tries that correct all rows; then one by one, which does not cycle as easily
+  const int most_tries = patience == Patience::Early ? 5 : 40;
+  outcome.status = optim::ProgramStatus::Inaccurate;
+  std::vector<bool> active = guessed(program, outcome);
+  for (int tries = 0; tries < most_tries; ++tries) {
+    const ActiveRows rows = numbers_of(active);
+    auto set = make(rows);
+    if (set == nullptr) return nullptr;
+    Point point = solve(*set, rows, outcome.point);
+    const Scales::Sizes sizes = scales.sizes(program, point);
+    const Zero zero(program, sizes);
+    std::vector<Correction> wrong = corrections(point, outcome.point, active, zero);
+    if (!wrong.empty()) {
+      const auto worst = std::max_element(wrong.begin(), wrong.end(),
+                                          [](const auto& a, const auto& b) { return a.size < b.size; });
+      if (tries >= at_once) wrong = {*worst};
+      for (const Correction& correction : wrong) active[correction.row] = !active[correction.row];
+      continue;
+    }
+    bool weak = false;
+    ActiveRows all = settled(point, active, zero, weak);
+    const Measure error = measure(program, point, sizes);
+    if (!(error.worst() <= options.tolerance)) return nullptr;
+    if (all != rows) set = make(all);
+    if (set == nullptr) return nullptr;
+    outcome.status = optim::ProgramStatus::Optimal;
+    outcome.point = std::move(point);
+    outcome.error = error;
+    outcome.weakly_active = weak;
+    outcome.dual_not_unique = set->dependent();
+    outcome.primal_not_unique = set->singular();
+    outcome.active = std::move(all);
+    return set;
+  }
+  return nullptr;
+}
+
+}  // namespace stillpoint::detail
