@@ -41,7 +41,8 @@ struct Correction {
 };
 
 // Rows that the point on an active set shows to belong elsewhere: violated, or with a negative dual.
-// Dependent rows may contradict each other; of those with a slack, the one of smallest dual before goes.
+// Dependent rows may contradict each other; of those with a slack, the one whose dual was smallest beside its
+// slack before goes.
 inline std::vector<Correction> corrections(const Point& point, const Point& before,
                                            const std::vector<bool>& active, const Zero& zero) {
   std::vector<Correction> found;
@@ -49,8 +50,8 @@ inline std::vector<Correction> corrections(const Point& point, const Point& befo
   for (std::size_t i = 0; i < point.z.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     const double slack = point.s[i] / zero.slack[i];
-    const double dual = before.z[i] / zero.dual[i];
-    if (active[i] && slack > 1.0 && dual < least.size) least = {dual, row};
+    const double pressed = before.z[i] / zero.dual[i] / (before.s[i] / zero.slack[i]);
+    if (active[i] && slack > 1.0 && pressed < least.size) least = {pressed, row};
     const double wrong = active[i] ? -point.z[i] / zero.dual[i] : -slack;
     if (wrong > 1.0) found.push_back({wrong, row});
   }
@@ -58,22 +59,18 @@ inline std::vector<Correction> corrections(const Point& point, const Point& befo
   return found;
 }
 
-// The guess, of which no more rows are kept than there are unknowns: those whose duals are largest beside
-// their slacks. Of a corner where more rows meet, the others are found again.
+// Of a guess with more rows than unknowns, which contradict each other: as many as there are unknowns, of the
+// largest duals beside their slacks.
 template <class Program>
-std::vector<bool> guessed(const Program& program, const Outcome& outcome) {
-  ActiveRows rows = outcome.active;
-  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(0, program.q.rows - program.a.rows));
-  if (rows.size() > most) {
-    Vector pressed(program.h.size(), 0.0);
-    for (const std::int64_t i : rows) {
-      for_each_in_row(program.g, i, [&](std::int64_t /*j*/, double entry) { pressed[i] += entry * entry; });
-      pressed[i] *= outcome.point.z[i] / outcome.point.s[i];
-    }
-    std::stable_sort(rows.begin(), rows.end(),
-                     [&](std::int64_t i, std::int64_t j) { return pressed[i] > pressed[j]; });
-    rows.resize(most);
+std::vector<bool> most_pressed(const Program& program, const Point& before, ActiveRows rows) {
+  Vector pressed(program.h.size(), 0.0);
+  for (const std::int64_t i : rows) {
+    for_each_in_row(program.g, i, [&](std::int64_t /*j*/, double entry) { pressed[i] += entry * entry; });
+    pressed[i] *= before.z[i] / before.s[i];
   }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::int64_t i, std::int64_t j) { return pressed[i] > pressed[j]; });
+  rows.resize(std::max<std::int64_t>(0, program.q.rows - program.a.rows));
   std::vector<bool> active(program.h.size(), false);
   for (const std::int64_t i : rows) active[i] = true;
   return active;
@@ -115,7 +112,8 @@ auto search_active_set(const Program& program, const Scales& scales, const Insta
   constexpr int at_once = 10;  // tries that correct all rows; then one by one, which does not cycle as easily
   const int most_tries = patience == Patience::Early ? 5 : 40;
   outcome.status = optim::ProgramStatus::Inaccurate;
-  std::vector<bool> active = guessed(program, outcome);
+  std::vector<bool> active(program.h.size(), false);
+  for (const std::int64_t i : outcome.active) active[i] = true;
   for (int tries = 0; tries < most_tries; ++tries) {
     const ActiveRows rows = numbers_of(active);
     auto set = make(rows);
@@ -124,6 +122,13 @@ auto search_active_set(const Program& program, const Scales& scales, const Insta
     const Scales::Sizes sizes = scales.sizes(program, point);
     const Zero zero(program, sizes);
     std::vector<Correction> wrong = corrections(point, outcome.point, active, zero);
+    const bool contradict =
+        !wrong.empty() && active[wrong[0].row] && point.s[wrong[0].row] > zero.slack[wrong[0].row];
+    if (tries == 0 && contradict &&
+        static_cast<std::int64_t>(rows.size()) + program.a.rows > program.q.rows) {
+      active = most_pressed(program, outcome.point, rows);
+      continue;
+    }
     if (!wrong.empty()) {
       const auto worst = std::max_element(wrong.begin(), wrong.end(),
                                           [](const auto& a, const auto& b) { return a.size < b.size; });

@@ -54,7 +54,7 @@ inline Vector absolute(Vector v) {
   return v;
 }
 
-/// The smallest |h| / |row| that is not zero, in unknowns of size `unit`; 1 if there is none.
+/// The smallest |h| / |row| that is not zero, in unknowns of size `unit`; 0 if there is none.
 template <class Program>
 double nearest_side(const Program& program, const Vector& unit) {
   double nearest = 0.0;
@@ -69,7 +69,7 @@ double nearest_side(const Program& program, const Vector& unit) {
   };
   look(program.a, program.b);
   look(program.g, program.h);
-  return nearest > 0.0 ? nearest : 1.0;
+  return nearest;
 }
 
 template <class Program>
@@ -84,13 +84,19 @@ Scales::Scales(const Program& program, const Matrix* factor)
     }
     Vector reach = program.p;
     solve_transposed(*factor, reach);
-    const double far = largest(reach) > 0.0 ? largest(reach) : nearest_side(program, x_);
-    for (double& v : x_) v *= far;
-    for (double& v : slope_) v *= far;
-    value_ = far * far;
+    const double minimum = largest(reach);
+    const double side = nearest_side(program, x_);
+    const double far = std::max(minimum, side) > 0.0 ? std::max(minimum, side) : 1.0;
+    // The solution may be as near as a side, however far the minimum is.
+    const double near = std::min(minimum, side) > 0.0 ? std::min(minimum, side) : far;
+    const double steep = minimum > 0.0 ? minimum : far;
+    for (double& v : x_) v *= near;
+    for (double& v : slope_) v *= steep;
+    value_ = near * steep;
     return;
   }
-  const double near = nearest_side(program, x_);
+  const double side = nearest_side(program, x_);
+  const double near = side > 0.0 ? side : 1.0;
   Vector pushed(x_.size(), 0.0);
   add_sizes(program.q, Vector(x_.size(), near), pushed);
   const double steep = std::max(largest(program.p), largest(pushed));
