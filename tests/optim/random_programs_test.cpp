@@ -120,8 +120,10 @@ TEST(QuadraticProgram, FindsTheCornersOfPolytopesWithManyFaces) {
     torch::manual_seed(seed);
     const Tensor y = 100 * normal({200, 10});
     const Tensor G = normal({100, 10});
-    const auto s = quadratic_program(
-        {.Q = torch::eye(10, options()), .p = -y, .G = G, .h = torch::rand({100}, torch::kDouble).to(options())});
+    const auto s = quadratic_program({.Q = torch::eye(10, options()),
+                                      .p = -y,
+                                      .G = G,
+                                      .h = torch::rand({100}, torch::kDouble).to(options())});
     EXPECT_TRUE(s.stats.optimal()) << seed << ": " << s.stats.full();
     EXPECT_TRUE(close(s.x - y + s.z.matmul(G), torch::zeros_like(y), 1e-11)) << seed;
     EXPECT_LE((s.z * s.slack).abs().max().item<double>(), 0.0) << seed;
