@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <limits>
+#include <variant>
 #include <vector>
 
 #include "optim/qp/program_batch.h"
@@ -103,12 +104,17 @@ void fill_closest_feasible(const optim::QuadraticProgram& program, const Quadrat
   }
   if (numbers.empty()) return;
   const at::Tensor which = at::tensor(numbers, at::kLong).to(solution.x.device());
+  QuadraticProgramOptions own = options;
+  if (auto* barrier = std::get_if<optim::Barrier>(&own.smoothing)) {
+    at::Tensor& mu = barrier->mu.tensor;
+    if (mu.defined() && mu.dim() == 1) mu = mu.index_select(0, which);
+  }
   const optim::ProgramSolution closest =
       solve_shifted(map_parts(program,
                               [&](const at::Tensor& part, std::int64_t dims) {
                                 return part.dim() == dims ? part : part.index_select(0, which);
                               }),
-                    options);
+                    own);
   const auto fill = [&](at::Tensor& into, const at::Tensor& from) {
     if (into.size(1) > 0) into = into.index_copy(0, which, from);
   };

@@ -20,8 +20,8 @@ struct OwnSolver {
 
 at::Tensor run(const Map& solver, const at::Tensor& x0) {
   const at::NoGradGuard no_grad;
-  const at::Tensor x = detail::evaluate(solver, "solver", x0.detach(), "x0").detach().contiguous();
-  return x.is_alias_of(x0) || x.is_inference() ? x.clone() : x;
+  // A copy: the solver may go on to use its memory.
+  return detail::evaluate(solver, "solver", x0.detach(), "x0").detach().contiguous().clone();
 }
 
 // Holds x to the tolerance.

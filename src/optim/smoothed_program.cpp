@@ -77,17 +77,24 @@ optim::ProgramSolution solve_perturbed(const optim::QuadraticProgram& program,
   plain.smoothing = std::monostate();
   optim::ProgramSolution solution = quadratic_program(draws, plain);
 
+  // What failed has no part in derivatives in p.
+  const at::Tensor solved = solution.x.detach().isfinite().all(1).view({batch.size(), samples, 1});
+  const at::Tensor solved_weight = at::where(solved, weight, weight.detach());
   const auto by_draw = [&](const at::Tensor& t) { return t.view({batch.size(), samples, t.size(1)}); };
   for (at::Tensor* t :
        {&solution.x, &solution.z, &solution.y, &solution.lower, &solution.upper, &solution.slack})
-    *t = (weight * by_draw(*t)).mean(1);
+    *t = (solved_weight * by_draw(*t)).mean(1);
   // A proof holds for all draws, and a ray for those that fall along it.
   for (at::Tensor* t : {&solution.certificate.z, &solution.certificate.y, &solution.certificate.lower,
                         &solution.certificate.upper})
     *t = by_draw(*t).select(1, 0).clone();
   const at::Tensor ray = by_draw(solution.ray);
-  const at::Tensor first = ray.abs().amax(2, /*keepdim=*/true).argmax(1, /*keepdim=*/true);
-  solution.ray = ray.gather(1, first.expand({-1, 1, n})).squeeze(1);
+  if (n > 0) {
+    const at::Tensor first = ray.abs().amax(2, /*keepdim=*/true).argmax(1, /*keepdim=*/true);
+    solution.ray = ray.gather(1, first.expand({-1, 1, n})).squeeze(1);
+  } else {
+    solution.ray = ray.select(1, 0);
+  }
   solution.stats = merged(solution.stats, batch.size(), samples);
   return solution;
 }

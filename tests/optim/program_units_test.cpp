@@ -52,5 +52,45 @@ TEST(QuadraticProgram, TellsTheSidesOfANarrowGapApart) {
   }
 }
 
+// Wide bounds say nothing of how near the solution is.
+TEST(QuadraticProgram, FindsASolutionFarInsideItsBounds) {
+  const Tensor p = leaf({-5e-4, 1});
+  const ProgramSolution s = quadratic_program({.Q = torch::diag(vector({1, 0})),
+                                               .p = p,
+                                               .lower = zeros({2}),
+                                               .upper = torch::full({2}, 1e6, options())});
+  ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
+  EXPECT_TRUE(close(s.x, row({5e-4, 0}), 1e-15));
+  EXPECT_TRUE(close(gradients(s.x.sum(), {p})[0], vector({-1, 0}), 1e-12));
+  EXPECT_FALSE(s.stats.weakly_active[0]);
+  const ProgramSolution tiny =
+      quadratic_program({.Q = torch::ones({2, 2}, options()) + torch::eye(2, options()),
+                         .p = vector({-1e-10, 0}),
+                         .lower = zeros({2}),
+                         .upper = torch::ones({2}, options())});
+  EXPECT_TRUE(close(tiny.x / 1e-10, row({.5, 0}), 1e-12));
+}
+
+// Sides that cancel leave rounding, which is no contradiction and no unit.
+TEST(QuadraticProgram, TakesSidesThatAreRounding) {
+  const Tensor A = torch::ones({2, 1}, options());
+  const ProgramSolution s =
+      quadratic_program({.Q = torch::eye(1, options()), .p = vector({1}), .A = A, .b = vector({1e-16, 0})});
+  EXPECT_TRUE(s.stats.optimal()) << s.stats.full();
+  EXPECT_TRUE(close(s.x, zeros({1, 1}), 1e-15));
+  // The apex of a cone, with one side of 1e-17.
+  const ProgramSolution apex = quadratic_program({.Q = torch::eye(2, options()),
+                                                  .p = vector({1, 1}),
+                                                  .G = vector({-1, 0, 0, -1, -1, -1}).view({3, 2}),
+                                                  .h = vector({0, 1e-17, 0})});
+  EXPECT_TRUE(apex.stats.optimal()) << apex.stats.full();
+  EXPECT_TRUE(close(apex.x, zeros({1, 2}), 1e-15));
+  const ProgramSolution apart =
+      quadratic_program({.Q = torch::eye(1, options()), .p = vector({1}), .A = A, .b = vector({1e-3, 0})},
+                        {.on_failure = OnFailure::Ignore});
+  EXPECT_EQ(apart.stats.status[0], optim::ProgramStatus::Infeasible);
+  EXPECT_TRUE(std::isnan(apart.stats.primal_residual[0]));
+}
+
 }  // namespace
 }  // namespace stillpoint::test

@@ -92,6 +92,20 @@ TEST(QuadraticProgramCase, TakesBounds) {
   EXPECT_TRUE(close(gradient(value, a), vector({.5, 0}).view({2, 1}), kExact));
 }
 
+TEST(QuadraticProgramCase, LandsOnBoundsWithoutRounding) {
+  torch::manual_seed(11);
+  const Tensor root = torch::randn({50, 6, 6}, torch::kDouble).to(options());
+  const Tensor lower = torch::full({6}, -.1, options());
+  const auto s = quadratic_program({.Q = root.matmul(root.transpose(1, 2)),
+                                    .p = torch::randn({50, 6}, torch::kDouble).to(options()),
+                                    .A = torch::ones({1, 6}, options()),
+                                    .b = torch::ones({1}, options()),
+                                    .lower = lower});
+  ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
+  EXPECT_TRUE((s.x >= lower).all().item<bool>());
+  EXPECT_TRUE((s.x == lower).any().item<bool>());
+}
+
 TEST(LinearProgramCase, SolvesAtAVertex) {
   const Tensor p = leaf({-3, -5});
   const Tensor h = leaf({4, 12, 18, 0, 0});

@@ -212,5 +212,45 @@ TEST(WarmStart, NeedsNoIterationsNearTheLastSolution) {
   expect_error([&] { quadratic_program({.Q = Q}, {.warm_start = first}); }, "warm_start.x: expected shape");
 }
 
+// Both unknowns were at their bounds; now one of them is free, which a start there must not hide.
+TEST(WarmStart, DoesNotHideThatASolutionIsNotUnique) {
+  const auto program = [](const std::vector<double>& p) {
+    return QuadraticProgram{
+        .p = vector(p), .G = vector({-1, 0, 0, -1, 1, 0, 0, 1}).view({4, 2}), .h = vector({0, 0, 1, 1})};
+  };
+  const auto first = quadratic_program(program({1, 1}));
+  const auto warm = quadratic_program(program({1, 0}), {.warm_start = first});
+  EXPECT_TRUE(warm.stats.primal_not_unique[0]);
+}
+
+TEST(Smoothing, PerturbedDrawsThatFailLeaveOthersAlone) {
+  torch::manual_seed(6);
+  const Tensor p = leaf({1, 2});
+  const Tensor h = vector({1, -2, 1, 0}).view({2, 2});  // sample 0 has no point
+  const auto s =
+      quadratic_program({.p = p,
+                         .G = vector({1, 0, -1, 0}).view({2, 2}),
+                         .h = h,
+                         .lower = zeros({2}),
+                         .upper = torch::ones({2}, options())},
+                        {.smoothing = optim::Perturbed{.samples = 10}, .on_failure = OnFailure::Ignore});
+  EXPECT_EQ(s.stats.status[0], ProgramStatus::Infeasible);
+  EXPECT_TRUE(gradient_of(s.x[1], p).isfinite().all().item<bool>());
+}
+
+TEST(OnInfeasible, TakesABarrierOfItsOwnForEachSample) {
+  const Tensor h = vector({1, -2, 1, 0}).view({2, 2});
+  const auto s = quadratic_program({.Q = torch::eye(1, options()),
+                                    .p = vector({1}),
+                                    .G = vector({1, -1}).view({2, 1}),
+                                    .h = h,
+                                    .lower = vector({-5})},
+                                   {.smoothing = Barrier{vector({.1, .2})},
+                                    .on_infeasible = OnInfeasible::ClosestFeasible,
+                                    .on_failure = OnFailure::Ignore});
+  EXPECT_NEAR(s.x[0].item<double>(), 1.5, 1e-8);
+  EXPECT_EQ(s.stats.status[1], ProgramStatus::Optimal);
+}
+
 }  // namespace
 }  // namespace stillpoint::test

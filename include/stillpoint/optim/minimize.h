@@ -44,8 +44,8 @@ struct MinimizeOptions {
 /// numbers Newton's step has to be as short; a wider one may be off by as many times the tolerance as the
 /// Hessian's condition number says. A point with a direction of
 /// negative curvature is no minimum: there the method leaves a saddle or maximum, downwards, also if it was
-/// started on one. This is looked for in samples of at most 64 numbers, and by `Newton` in all; else a start
-/// on a saddle is returned as it is.
+/// started on one (one on a bound may end as `Stalled`). This is looked for in samples of at most 64 numbers,
+/// and by `Newton` in all; else a start on a saddle is returned as it is.
 ///
 /// **Status**, per sample: `Converged`; `MaxIterations`; `NonFinite`, where f or its gradient is not finite
 /// at x0; `Unbounded`, where f falls along a line without end; `Stalled`, where no step lowers f although the

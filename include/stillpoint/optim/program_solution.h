@@ -41,7 +41,9 @@ struct ProgramStats {
   /// A row holds with equality and its dual is zero: the solution has a kink there. Such rows count as active
   /// in derivatives.
   Mask weakly_active;
-  Mask dual_not_unique;    ///< the active rows are linearly dependent
+  /// The active rows are linearly dependent. Unknowns with equal bounds are always flagged by this one and
+  /// that above.
+  Mask dual_not_unique;
   Mask primal_not_unique;  ///< other points are as good; derivatives are refused
 
   std::shared_ptr<Stats> backward;  ///< of the latest backward pass; see `stillpoint::Stats`
@@ -63,7 +65,7 @@ struct Certificate {
 /// are differentiable. What belongs to a part that was not given is `[B, 0]`.
 struct ProgramSolution {
   at::Tensor x;             ///< `[B, n]`
-  at::Tensor z;             ///< `[B, m]`, ≥ 0: the duals of Gx ≤ h
+  at::Tensor z;             ///< `[B, m]`, ≥ 0 (but see `OnInfeasible`): the duals of Gx ≤ h
   at::Tensor y;             ///< `[B, k]`: the duals of Ax = b
   at::Tensor lower, upper;  ///< `[B, n]`, ≥ 0: the duals of the bounds
   at::Tensor slack;         ///< `[B, m]`, ≥ 0: h − Gx

@@ -38,8 +38,8 @@ struct QuadraticProgramOptions {
   /// sample needs no interior point iterations. It never changes what is found. Not used with a barrier.
   std::optional<optim::ProgramSolution> warm_start = {};
   optim::OnInfeasible on_infeasible = optim::OnInfeasible::Nan;
-  /// > 0: largest primal residual, dual residual and gap of the interior iterate at which the polish begins,
-  /// and of a solution, each relative to the largest term in it. Empty: 1e-9 for double, 1e-7 for float.
+  /// > 0: largest primal residual, dual residual and gap of a solution, and of the last interior iterate,
+  /// each relative to the size of its terms. Empty: 1e-9 for double, 1e-7 for float.
   std::optional<double> tolerance = {};
   OnFailure on_failure = OnFailure::Warn;  ///< of the solve and of backward solves
 };

@@ -90,6 +90,23 @@ inline ActiveRows settled(Point& point, const std::vector<bool>& active, const Z
   return all;
 }
 
+// Where a row names one unknown alone, its value is known without rounding.
+template <class Program>
+void put_on_bounds(const Program& program, const ActiveRows& active, Point& point) {
+  for (const std::int64_t i : active) {
+    int entries = 0;
+    std::int64_t column = 0;
+    double factor = 0.0;
+    for_each_in_row(program.g, i, [&](std::int64_t j, double entry) {
+      if (entry == 0.0) return;
+      ++entries;
+      column = j;
+      factor = entry;
+    });
+    if (entries == 1) point.x[column] = program.h[i] / factor;
+  }
+}
+
 inline ActiveRows numbers_of(const std::vector<bool>& active) {
   ActiveRows rows;
   for (std::size_t i = 0; i < active.size(); ++i) {
@@ -138,6 +155,7 @@ auto search_active_set(const Program& program, const Scales& scales, const Insta
     }
     bool weak = false;
     ActiveRows all = settled(point, active, zero, weak);
+    put_on_bounds(program, rows, point);
     const Measure error = measure(program, point, sizes);
     if (!(error.worst() <= options.tolerance)) return nullptr;
     if (all != rows) set = make(all);

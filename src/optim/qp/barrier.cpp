@@ -91,6 +91,7 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
   for (std::size_t i = 0; i < point.z.size(); ++i) set_row(point, i, point.z[i] - point.s[i], mu);
   Residual residual(program, point);
   std::int64_t steps = 0;
+  double last_step = 0.0;
   bool factorized = kkt->factorize(point);
   // To the last digit: derivatives are as exact as the point.
   for (; factorized && steps < options.max_iterations; ++steps) {
@@ -112,6 +113,7 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
       left = Residual(program, next);
     }
     if (!(left.norm() < before)) break;
+    last_step = length * largest(dx);
     point = std::move(next);
     residual = std::move(left);
     factorized = kkt->factorize(point);
@@ -123,7 +125,10 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
     const double missed = std::abs(residual.primal[point.y.size() + i]) / (sizes.g[i] + point.s[i]);
     outcome.error.primal = std::max(outcome.error.primal, missed);
   }
-  const bool there = factorized && std::max(outcome.error.primal, outcome.error.dual) <= options.tolerance &&
+  // A minimum that does not exist is run after with steps as long as x.
+  const bool settled = last_step <= std::sqrt(options.tolerance) * (largest(point.x) + last_step * .5);
+  const bool there = factorized && settled &&
+                     std::max(outcome.error.primal, outcome.error.dual) <= options.tolerance &&
                      inside(point, residual);
   outcome.status = there                             ? optim::ProgramStatus::Optimal
                    : steps == options.max_iterations ? optim::ProgramStatus::IterationLimit

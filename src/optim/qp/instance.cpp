@@ -24,4 +24,13 @@ double Measure::worst() const {
   return std::isfinite(primal + dual + gap) ? most : std::numeric_limits<double>::infinity();
 }
 
+Measure no_measure() {
+  const double none = std::nan("");
+  return {none, none, none};
+}
+
+bool is_unique(const Outcome& optimal, bool definite) {
+  return !optimal.primal_not_unique && (definite || !optimal.weakly_active);
+}
+
 }  // namespace stillpoint::detail

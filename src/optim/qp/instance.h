@@ -33,6 +33,7 @@ struct Measure {
 
   double worst() const;  ///< infinite if one of them is not finite
 };
+Measure no_measure();  ///< NaN: there is no point
 
 /// What a solve of one program is asked for.
 struct InstanceOptions {
@@ -58,5 +59,9 @@ struct Outcome {
   std::shared_ptr<const EqualityKkt> kkt = {};     ///< of A and these rows, if optimal
   std::shared_ptr<const BarrierKkt> barrier = {};  ///< in its place, with a barrier
 };
+
+/// Whether no other point is as good as an optimal one, as far as its active set shows. With a singular Q a
+/// weakly active row may be all that keeps x where it is.
+bool is_unique(const Outcome& optimal, bool definite);
 
 }  // namespace stillpoint::detail

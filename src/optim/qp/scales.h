@@ -27,8 +27,8 @@ void add_transposed_sizes(const M& m, const Vector& x, Vector& y) {
 class Scales {
  public:
   /// Of a solution, where no term says more: of each x, of each entry of Qx + p, and of the objective.
-  /// `factor` is the Cholesky factor of Q if it is plainly definite: then |U⁻ᵀp| is how far the minimum
-  /// without constraints is; else null.
+  /// `factor` is the Cholesky factor of Q if it is plainly definite; it says how far the minimum without
+  /// constraints is.
   template <class Program>
   explicit Scales(const Program& program, const Matrix* factor = nullptr);
 
@@ -54,27 +54,42 @@ inline Vector absolute(Vector v) {
   return v;
 }
 
-/// The smallest |h| / |row| that is not zero, in unknowns of size `unit`; 0 if there is none.
+/// The smallest |h| / |row|, in unknowns of size `unit`, that is more than rounding beside the largest one
+/// and `reach`; 0 if there is none.
 template <class Program>
-double nearest_side(const Program& program, const Vector& unit) {
-  double nearest = 0.0;
-  const auto look = [&](const auto& matrix, const Vector& side) {
+double nearest_side(const Program& program, const Vector& unit, double reach) {
+  constexpr double rounding = 1e-12;
+  Vector distances;
+  const auto add = [&](const auto& matrix, const Vector& side) {
     Vector across(side.size(), 0.0);
     add_sizes(matrix, unit, across);
     for (std::size_t i = 0; i < side.size(); ++i) {
-      const double distance = std::abs(side[i]) / across[i];
-      if (distance > 0.0 && std::isfinite(distance))
-        nearest = nearest > 0.0 ? std::min(nearest, distance) : distance;
+      if (across[i] > 0.0) distances.push_back(std::abs(side[i]) / across[i]);
     }
   };
-  look(program.a, program.b);
-  look(program.g, program.h);
+  add(program.a, program.b);
+  add(program.g, program.h);
+  const double noise = rounding * std::max(largest(distances), reach);
+  double nearest = 0.0;
+  for (const double distance : distances) {
+    if (distance > noise) nearest = nearest > 0.0 ? std::min(nearest, distance) : distance;
+  }
   return nearest;
 }
 
+/// The smaller of two numbers that is not zero; 1 if both are.
+inline double smaller_positive(double a, double b) {
+  const double least = std::min(a, b) > 0.0 ? std::min(a, b) : std::max(a, b);
+  return least > 0.0 ? least : 1.0;
+}
+
+// The solution may be as near as a side, however far the minimum without constraints is, and the reverse.
 template <class Program>
 Scales::Scales(const Program& program, const Matrix* factor)
     : x_(program.p.size(), 1.0), slope_(program.p.size(), 1.0) {
+  double reach = 0.0;
+  Vector across(program.p.size(), 0.0);
+  add_sizes(program.q, x_, across);
   if (factor != nullptr) {
     for (std::int64_t j = 0; j < program.q.rows; ++j) {
       for_each_in_row(program.q, j, [&](std::int64_t column, double entry) {
@@ -82,27 +97,19 @@ Scales::Scales(const Program& program, const Matrix* factor)
       });
       x_[j] = 1.0 / slope_[j];
     }
-    Vector reach = program.p;
-    solve_transposed(*factor, reach);
-    const double minimum = largest(reach);
-    const double side = nearest_side(program, x_);
-    const double far = std::max(minimum, side) > 0.0 ? std::max(minimum, side) : 1.0;
-    // The solution may be as near as a side, however far the minimum is.
-    const double near = std::min(minimum, side) > 0.0 ? std::min(minimum, side) : far;
-    const double steep = minimum > 0.0 ? minimum : far;
-    for (double& v : x_) v *= near;
-    for (double& v : slope_) v *= steep;
-    value_ = near * steep;
-    return;
+    Vector whitened = program.p;
+    solve_transposed(*factor, whitened);
+    reach = largest(whitened);
+  } else if (largest(across) > 0.0) {
+    reach = largest(program.p) / largest(across);
   }
-  const double side = nearest_side(program, x_);
-  const double near = side > 0.0 ? side : 1.0;
-  Vector pushed(x_.size(), 0.0);
-  add_sizes(program.q, Vector(x_.size(), near), pushed);
-  const double steep = std::max(largest(program.p), largest(pushed));
-  for (double& v : x_) v = near;
-  for (double& v : slope_) v = steep > 0.0 ? steep : 1.0;
-  value_ = x_.empty() ? 1.0 : near * slope_[0];
+  const double near = smaller_positive(nearest_side(program, x_, reach), reach);
+  double steep = factor != nullptr ? reach : largest(program.p);
+  if (steep == 0.0) steep = factor != nullptr ? near : near * largest(across);
+  if (steep == 0.0) steep = 1.0;
+  for (double& v : x_) v *= near;
+  for (double& v : slope_) v *= steep;
+  value_ = near * steep;
 }
 
 template <class Program>

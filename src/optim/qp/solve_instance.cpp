@@ -75,9 +75,18 @@ Outcome nothing(const Instance& program, ProgramStatus status) {
   outcome.status = status;
   outcome.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
                    Vector(program.g.rows, 0.0)};
-  const double none = std::nan("");
-  outcome.error = {none, none, none};
+  outcome.error = no_measure();
   return outcome;
+}
+
+// Whether what b is beyond the reach of A is nothing beside the terms of these rows.
+bool left_is_rounding(const Instance& program, const Scales& scales, const Vector& left, double tolerance) {
+  Point nowhere{Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0), {}};
+  const Vector size = scales.sizes(program, nowhere).a;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (std::abs(left[i]) > tolerance * size[i]) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -92,7 +101,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   if (start != nullptr) {
     Outcome again = *start;
     polish(program, factor, scales, options, Patience::Early, again);
-    if (again.status == ProgramStatus::Optimal) return again;
+    if (again.status == ProgramStatus::Optimal && is_unique(again, factor != nullptr)) return again;
   }
   const RowSpace equalities(program.a);
   Instance independent = program;
@@ -100,7 +109,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   independent.b = equalities.reduced(program.b);
   const Vector left = unreachable(program, independent.b, equalities);
   constexpr double consistent = 10.0;  // in tolerances
-  if (largest(left) > consistent * options.tolerance * largest(program.b)) {
+  if (!left_is_rounding(program, scales, left, consistent * options.tolerance)) {
     Outcome outcome = nothing(program, ProgramStatus::Infeasible);
     for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
     return outcome;
@@ -109,7 +118,10 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const auto finish = [&](Outcome& outcome, Patience patience) {
     outcome.point.y = equalities.widened(outcome.point.y);
     const ProgramStatus found = outcome.status;
-    if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return;
+    if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) {
+      outcome.error = no_measure();
+      return;
+    }
     if (inside) {
       follow_barrier(program, factor, scales, options, mu, outcome);
       return;

@@ -39,8 +39,7 @@ Outcome no_point(const SparseInstance& program, ProgramStatus status) {
   outcome.status = status;
   outcome.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
                    Vector(program.g.rows, 0.0)};
-  const double none = std::nan("");
-  outcome.error = {none, none, none};
+  outcome.error = no_measure();
   return outcome;
 }
 
@@ -63,7 +62,10 @@ Solved solve_inside(const SparseInstance& program, const Scales& scales, const I
   if (early.set != nullptr) return early;
   form.undo(outcome);
   const ProgramStatus found = outcome.status;
-  if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) return {std::move(outcome)};
+  if (found == ProgramStatus::Infeasible || found == ProgramStatus::Unbounded) {
+    outcome.error = no_measure();
+    return {std::move(outcome)};
+  }
   outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
   auto set = polish(program, scales, options, Patience::Last, outcome);
   if (set == nullptr && found == ProgramStatus::IterationLimit) outcome.status = found;
@@ -78,7 +80,7 @@ Solved solve_numbers(const SparseInstance& program, const InstanceOptions& optio
   if (start) {
     Outcome again = *start;
     auto set = polish(program, scales, options, Patience::Early, again);
-    if (set != nullptr) return {std::move(again), std::move(set)};
+    if (set != nullptr && is_unique(again, /*definite=*/false)) return {std::move(again), std::move(set)};
   }
   return solve_inside(program, scales, options);
 }
