@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "optim/qp/corrections.h"
+
 namespace stillpoint::detail {
 
 NormalSystem::NormalSystem(Matrix q, Matrix c, std::int64_t equalities)
@@ -50,30 +52,10 @@ void NormalSystem::add_solution(Vector f, const Vector& g, Vector& x, Vector& l)
 
 void NormalSystem::solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const {
   constexpr int most_corrections = 4;
-  constexpr double close = 1e-13;  // of the right-hand side
-  x.assign(f.size(), 0.0);
-  l.assign(g.size(), 0.0);
-  Vector f_left = f;
-  Vector g_left = g;
-  double best = std::max(largest(f), largest(g));
-  const double wanted = close * best;
-  for (int i = 0; i <= most_corrections; ++i) {
-    Vector x_next = x;
-    Vector l_next = l;
-    add_solution(f_left, g_left, x_next, l_next);
-    f_left = f;
-    g_left = g;
-    add_curvature(-1.0, x_next, f_left);
-    add_pull(-1.0, l_next, f_left);
-    add_push(-1.0, x_next, g_left);
-    for (std::size_t r = 0; r < g.size(); ++r) g_left[r] += w_[r] * l_next[r];
-    const double left = std::max(largest(f_left), largest(g_left));
-    if (i > 0 && !(left < best)) return;  // rounding has the last word
-    best = left;
-    x = x_next;
-    l = l_next;
-    if (left <= wanted) return;
-  }
+  const auto add = [this](const Vector& of_f, const Vector& of_g, Vector& to_x, Vector& to_l) {
+    add_solution(of_f, of_g, to_x, to_l);
+  };
+  solve_corrected(*this, w_, most_corrections, add, f, g, x, l);
 }
 
 }  // namespace stillpoint::detail
