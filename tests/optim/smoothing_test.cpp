@@ -113,6 +113,21 @@ TEST(Smoothing, BarrierIsDifferentiableToAnyOrder) {
   }
 }
 
+// x + p − μ/(1 + x) + μ/(2 − x) vanishes at zero, where a step has nothing to be small beside but the sides.
+TEST(Smoothing, BarrierFindsAMinimumAtZero) {
+  const auto s = quadratic_program(
+      {.Q = torch::eye(1, options()), .p = vector({.05}), .lower = vector({-1}), .upper = vector({2})},
+      {.smoothing = Barrier{.1}});
+  ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
+  EXPECT_NEAR(s.x.item<double>(), 0, 1e-15);
+}
+
+TEST(Smoothing, BarrierHasNoMinimumThatRunsAway) {
+  const auto s = quadratic_program({.p = vector({1, 0}), .lower = zeros({2})},
+                                   {.smoothing = Barrier{1e-3}, .on_failure = OnFailure::Ignore});
+  EXPECT_FALSE(s.stats.optimal());
+}
+
 TEST(Smoothing, BarrierSaysWhenThereIsNoPointInside) {
   const auto s =
       quadratic_program({.p = vector({1}), .G = vector({1, -1}).view({2, 1}), .h = vector({1, -1})},

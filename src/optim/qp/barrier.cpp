@@ -126,7 +126,8 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
     outcome.error.primal = std::max(outcome.error.primal, missed);
   }
   // A minimum that does not exist is run after with steps as long as x.
-  const bool settled = last_step <= std::sqrt(options.tolerance) * (largest(point.x) + last_step * .5);
+  const bool settled =
+      last_step <= std::sqrt(options.tolerance) * std::max(largest(point.x), scales.nearest());
   const bool there = factorized && settled &&
                      std::max(outcome.error.primal, outcome.error.dual) <= options.tolerance &&
                      inside(point, residual);

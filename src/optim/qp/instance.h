@@ -60,6 +60,17 @@ struct Outcome {
   std::shared_ptr<const BarrierKkt> barrier = {};  ///< in its place, with a barrier
 };
 
+/// The outcome of a program that was not solved, with a point of zeros.
+template <class Program>
+Outcome no_point(const Program& program, optim::ProgramStatus status) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
+                   Vector(program.g.rows, 0.0)};
+  outcome.error = no_measure();
+  return outcome;
+}
+
 /// Whether no other point is as good as an optimal one, as far as its active set shows. With a singular Q a
 /// weakly active row may be all that keeps x where it is.
 bool is_unique(const Outcome& optimal, bool definite);

@@ -21,17 +21,16 @@ Scaled::Scaled(const Instance& program)
   }
 }
 
-// Duals of a solution are in units of the cost; a certificate has none, and a ray is in its inverse.
-void Scaled::undo(Outcome& outcome) const {
+void undo_scaling(const Vector& row, std::int64_t equalities, double cost, Outcome& outcome) {
   Point& point = outcome.point;
-  const double unit = outcome.status == optim::ProgramStatus::Infeasible ? 1.0 : cost_;
-  for (std::size_t i = 0; i < point.y.size(); ++i) point.y[i] *= row_[i] / unit;
+  const double unit = outcome.status == optim::ProgramStatus::Infeasible ? 1.0 : cost;
+  for (std::size_t i = 0; i < point.y.size(); ++i) point.y[i] *= row[i] / unit;
   for (std::size_t i = 0; i < point.z.size(); ++i) {
-    point.z[i] *= row_[equalities_ + i] / unit;
-    point.s[i] /= row_[equalities_ + i];
+    point.z[i] *= row[equalities + i] / unit;
+    point.s[i] /= row[equalities + i];
   }
   if (outcome.status == optim::ProgramStatus::Unbounded) {
-    for (double& v : point.x) v *= cost_;
+    for (double& v : point.x) v *= cost;
   }
 }
 

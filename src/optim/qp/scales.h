@@ -40,6 +40,8 @@ class Scales {
   template <class Program>
   Sizes sizes(const Program& program, const Point& point) const;
 
+  double nearest() const { return largest(x_); }  ///< how small an x may be
+
  private:
   Vector x_, slope_;
   double value_ = 1.0;

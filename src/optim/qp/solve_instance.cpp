@@ -70,15 +70,6 @@ std::shared_ptr<const Matrix> definite_factor(const Matrix& q, double plainly) {
   return plainly_definite(*factor, plainly) ? factor : nullptr;
 }
 
-Outcome nothing(const Instance& program, ProgramStatus status) {
-  Outcome outcome;
-  outcome.status = status;
-  outcome.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
-                   Vector(program.g.rows, 0.0)};
-  outcome.error = no_measure();
-  return outcome;
-}
-
 // Whether what b is beyond the reach of A is nothing beside the terms of these rows.
 bool left_is_rounding(const Instance& program, const Scales& scales, const Vector& left, double tolerance) {
   Point nowhere{Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0), {}};
@@ -93,10 +84,10 @@ bool left_is_rounding(const Instance& program, const Scales& scales, const Vecto
 
 Outcome solve_instance(const Instance& program, const InstanceOptions& options, double mu,
                        const Outcome* start) {
-  if (!all_finite(program)) return nothing(program, ProgramStatus::NotFinite);
+  if (!all_finite(program)) return no_point(program, ProgramStatus::NotFinite);
   const std::shared_ptr<const Matrix> factor = definite_factor(program.q, options.definite);
   if (factor == nullptr && !convex(program.q, options.negative))
-    return nothing(program, ProgramStatus::NotConvex);
+    return no_point(program, ProgramStatus::NotConvex);
   const Scales scales(program, factor.get());
   if (start != nullptr) {
     Outcome again = *start;
@@ -110,7 +101,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const Vector left = unreachable(program, independent.b, equalities);
   constexpr double consistent = 10.0;  // in tolerances
   if (!left_is_rounding(program, scales, left, consistent * options.tolerance)) {
-    Outcome outcome = nothing(program, ProgramStatus::Infeasible);
+    Outcome outcome = no_point(program, ProgramStatus::Infeasible);
     for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
     return outcome;
   }

@@ -34,15 +34,6 @@ bool is_convex(const CompressedRows& q, double rounding) {
   return factor.factorize(slight, {}) && factor.has_right_inertia();
 }
 
-Outcome no_point(const SparseInstance& program, ProgramStatus status) {
-  Outcome outcome;
-  outcome.status = status;
-  outcome.point = {Vector(program.q.rows, 0.0), Vector(program.a.rows, 0.0), Vector(program.g.rows, 0.0),
-                   Vector(program.g.rows, 0.0)};
-  outcome.error = no_measure();
-  return outcome;
-}
-
 struct Solved {
   Outcome outcome;
   std::shared_ptr<const ActiveSet> set = {};

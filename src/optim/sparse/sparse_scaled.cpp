@@ -32,18 +32,4 @@ SparseScaled::SparseScaled(const SparseInstance& program)
   for (std::size_t i = 0; i < d_.size(); ++i) d_[i] *= row_[i];
 }
 
-// Duals of a solution are in units of the cost; a certificate has none, and a ray is in its inverse.
-void SparseScaled::undo(Outcome& outcome) const {
-  Point& point = outcome.point;
-  const double unit = outcome.status == optim::ProgramStatus::Infeasible ? 1.0 : cost_;
-  for (std::size_t i = 0; i < point.y.size(); ++i) point.y[i] *= row_[i] / unit;
-  for (std::size_t i = 0; i < point.z.size(); ++i) {
-    point.z[i] *= row_[equalities_ + i] / unit;
-    point.s[i] /= row_[equalities_ + i];
-  }
-  if (outcome.status == optim::ProgramStatus::Unbounded) {
-    for (double& v : point.x) v *= cost_;
-  }
-}
-
 }  // namespace stillpoint::detail

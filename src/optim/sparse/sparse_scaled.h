@@ -1,5 +1,6 @@
 #pragma once
 
+#include "optim/qp/scaled.h"
 #include "optim/sparse/sparse_instance.h"
 #include "optim/sparse/sparse_system.h"
 
@@ -13,7 +14,7 @@ class SparseScaled {
   SparseSystem system() const { return {q_, c_, equalities_}; }
   const Vector& p() const { return p_; }
   const Vector& d() const { return d_; }  ///< b, and below it h
-  void undo(Outcome& outcome) const;
+  void undo(Outcome& outcome) const { undo_scaling(row_, equalities_, cost_, outcome); }
 
  private:
   CompressedRows q_, c_;  // c: A, and below it G
