@@ -154,6 +154,63 @@ TEST_P(ContinuousAdjoints, AgreeWithTheDiscreteGradient) {
   }
 }
 
+// y' = a y cos(w t): all second derivatives of outputs whose times are equal, but tensors of their own, as
+// those of the closed form.
+TEST_P(ContinuousAdjoints, TellEqualTimesApartAtSecondOrder) {
+  for (const auto& at :
+       std::vector<std::vector<double>>{{.25, .25, 1}, {.25, 1, 1}, {.25, .25, .25, 1, 1}, {.5, .5}}) {
+    for (const auto steps : {ode::Steps::Joint, ode::Steps::PerSample}) {
+      std::vector<Tensor> p{parameter(1.3), parameter(1.5), parameter(2)};
+      const Tensor y0 = p[0], a = p[1], w = p[2];
+      std::vector<Tensor> t;
+      for (const double time : at) t.push_back(parameter(time));
+      OdeintOptions options = tight_with(GetParam());
+      options.tolerance = {.relative = 1e-7, .absolute = 1e-9};
+      options.steps = steps;
+      const auto f = [&](const Tensor& s, const Tensor& y) { return a * y * torch::cos(w * s); };
+      const Tensor found = odeint(f, y0.unsqueeze(1), torch::cat(t), options).value.flatten();
+      std::vector<Tensor> right;
+      for (const Tensor& time : t)
+        right.push_back(y0 * torch::exp(a / w * (torch::sin(w * time) - torch::sin(w * t[0]))));
+      p.insert(p.end(), t.begin(), t.end());
+      const auto weights = 1 + torch::arange(found.size(0), torch::kDouble);
+      const Derivatives ours(weights * found.square(), p), theirs(weights * torch::cat(right).square(), p);
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        EXPECT_NEAR(ours.first[i], theirs.first[i], 1e-5) << i;
+        for (std::size_t j = 0; j < p.size(); ++j)
+          EXPECT_NEAR(ours.second[i][j], theirs.second[i][j], 1e-4) << i << " " << j << " of " << at.size();
+      }
+    }
+  }
+}
+
+// Samples that take different numbers of steps, all second derivatives in their times.
+TEST_P(ContinuousAdjoints, OfTimesOfUnevenSamplesAtSecondOrder) {
+  const Tensor a = torch::tensor({{.1}, {1.5}, {4.0}}, torch::dtype(torch::kDouble).requires_grad(true));
+  const Tensor w = torch::tensor({{.5}, {20.0}, {2.0}}, torch::kDouble);
+  OdeintOptions options = tight_with(GetParam());
+  options.tolerance = {.relative = 1e-7, .absolute = 1e-9};
+  options.steps = ode::Steps::PerSample;
+  const auto f = [&](const Tensor& s, const Tensor& y) { return a * y * torch::cos(w * s); };
+  const Tensor y0 = torch::tensor({{1.0}, {-1.0}, {.5}}, torch::kDouble);
+  const std::vector<Tensor> p{parameter(.25), parameter(.6), parameter(1.5)};
+  const Tensor times = torch::cat(p);
+  for (const Tensor& t :
+       {times, times.expand({3, 3}) + torch::tensor({{0.0}, {.1}, {-.1}}, torch::kDouble)}) {
+    const Tensor at = t.dim() == 1 ? t.expand({3, 3}) : t;
+    const Tensor found = odeint(f, y0, t, options).value.select(2, 0);
+    const Tensor right = y0 * torch::exp(a / w * (torch::sin(w * at) - torch::sin(w * at.narrow(1, 0, 1))));
+    const Tensor weights = 1 + torch::arange(9, torch::kDouble).view({3, 3});
+    const Derivatives ours(weights * found.square(), p), theirs(weights * right.square(), p);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      EXPECT_NEAR(ours.first[i], theirs.first[i], 1e-5) << i;
+      for (std::size_t j = 0; j < p.size(); ++j)
+        EXPECT_NEAR(ours.second[i][j], theirs.second[i][j], 1e-4 * std::abs(theirs.second[i][j]) + 1e-5)
+            << i << j;
+    }
+  }
+}
+
 // A sample that blows up: its gradient is unknown, and the others do not notice.
 TEST_P(ContinuousAdjoints, KnowNoGradientOfWhatDidNotFinish) {
   const Tensor k = parameter(1);

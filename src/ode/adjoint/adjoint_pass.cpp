@@ -78,6 +78,21 @@ class Pass : public std::enable_shared_from_this<Pass> {
     const bool graph = at::GradMode::is_enabled();
     AdjointResult result;
     result.sums.resize(edges);
+    if (graph) p_.options.save = ode::SaveDense{};
+    const auto lead_to_start = [&](const std::shared_ptr<Problem>& problem, const at::Tensor& from,
+                                   const at::Tensor& start) {
+      // Without a graph also where nothing was captured, to notice what f reads later.
+      if (!graph) problem->each_step = [&](const SeenStep& step) { integrate_step(step, add, result.sums); };
+      const at::Tensor way = at::stack({from, time(0)}, -1);
+      ode::Solution<at::Tensor> found = solve(problem, start, ode::Times(way), p_.options);
+      if (graph) integrate_all(found, add, result.sums);
+      return found;
+    };
+    for (const ShortWay& way : short_ways_) {
+      const at::Tensor start = joined(column(way.output), way.gradient / scale_);
+      const auto led = lead_to_start(std::make_shared<Problem>(field()), way.from, start);
+      beside_start_ = beside_start_ + adjoint_in(led.value.select(1, 1)) * scale_;
+    }
     const auto problem = std::make_shared<Problem>(field());
     if (!kicks_.empty()) {
       problem->jump = [self = shared_from_this()](const std::vector<std::int64_t>& columns,
@@ -85,18 +100,9 @@ class Pass : public std::enable_shared_from_this<Pass> {
                                                   const at::Tensor& z) { return self->kick(columns, z); };
       p_.options.jumps.times = at::stack(kick_times_, -1);
     }
-    if (!graph) {
-      // Also where nothing was captured, to notice what f reads later.
-      problem->each_step = [&](const SeenStep& step) { integrate_step(step, add, result.sums); };
-    } else {
-      p_.options.save = ode::SaveDense{};
-    }
     const std::int64_t last = p_.frozen.times.size(-1) - 1;
-    const at::Tensor way = at::stack({time(last), time(0)}, -1);
     const at::Tensor start = joined(column(last), initial_ / scale_);
-    ode::Solution<at::Tensor> found = solve(problem, start, ode::Times(way), p_.options);
-    if (graph) integrate_all(found, add, result.sums);
-    finish(found, result);
+    finish(lead_to_start(problem, time(last), start), result);
     return result;
   }
 
@@ -134,14 +140,20 @@ class Pass : public std::enable_shared_from_this<Pass> {
       // Where y is put back, an output counts without a gradient, too.
       if (!graph && !p_.reconstructs && at::count_nonzero(g).item<std::int64_t>() == 0) continue;
       const auto as_rows = [&](const at::Tensor& mask) { return mask.dim() == 0 ? mask : mask.unsqueeze(1); };
-      const at::Tensor at_end = time(k) == time(last);
-      const at::Tensor at_first = at::logical_and(time(k) == time(0), at_end.logical_not());
-      // Under a graph, an output beside the last one is met on the way, as it may move by itself.
+      // Under a graph, an output beside the last one or the first may move by itself: it is met on the way,
+      // or has a way of its own.
       const bool moves = graph && k < last;
-      const at::Tensor at_last = moves ? at::logical_and(at_end, time(0) == time(last)) : at_end;
+      const at::Tensor as_first = time(k) == time(0), as_last = time(k) == time(last);
+      const at::Tensor at_last = moves ? at::zeros_like(as_last) : as_last;
+      const at::Tensor at_first = moves ? as_first : at::logical_and(as_first, at_last.logical_not());
       const at::Tensor nothing = at::zeros_like(g);
       initial_ = initial_ + at::where(as_rows(at_last), g, nothing);
-      beside_start_ = beside_start_ + at::where(as_rows(at_first), g, nothing);
+      if (!moves) {
+        beside_start_ = beside_start_ + at::where(as_rows(at_first), g, nothing);
+      } else if (at_first.any().item<bool>()) {
+        short_ways_.push_back(
+            {k, at::where(at_first, time(k), time(0)), at::where(as_rows(at_first), g, nothing)});
+      }
       const at::Tensor between =
           at::logical_and(at::logical_or(at_last, at_first).logical_not(), time(k).isnan().logical_not());
       if (!between.any().item<bool>()) continue;
@@ -345,6 +357,13 @@ class Pass : public std::enable_shared_from_this<Pass> {
     at::Tensor a;
   };
 
+  // Of an output that stands beside the first time, from its own time to that one.
+  struct ShortWay {
+    std::int64_t output;
+    at::Tensor from;
+    at::Tensor gradient;
+  };
+
   AdjointProblem p_;
   std::int64_t width_;
   std::unordered_map<at::TensorImpl*, Evaluated> evaluated_;
@@ -358,6 +377,7 @@ class Pass : public std::enable_shared_from_this<Pass> {
   at::Tensor final_;
   std::vector<std::int64_t> kicks_;  // columns
   State kick_times_;
+  std::vector<ShortWay> short_ways_;
 };
 
 }  // namespace
