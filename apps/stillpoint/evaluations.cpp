@@ -60,7 +60,7 @@ Panel over_evaluations(std::string title, std::string label, const std::string& 
   return {.title = std::move(title),
           .x_label = "forward evaluations",
           .y_label = std::move(label),
-          .settings = settings,
+          .settings = settings + "set offsets 0, 0, 0, 0\n",
           .curves = {}};
 }
 
@@ -70,7 +70,9 @@ Panel evaluations_panel(const std::vector<VariantResult>& results) {
   Panel panel{.title = "Evaluations in training",
               .x_label = "epoch",
               .y_label = "evaluations of f for a batch",
-              .settings = "set xrange [*:*]\nset yrange [0:*]\nset offsets 0.2, 0.2, graph 0.6, 0\n",
+              .settings =
+                  "set xrange [*:*]\nset yrange [0:*]\nset offsets 0.2, 0.2, graph 0.1, 0\n"
+                  "set key below maxcols 1 height 1\n",
               .curves = {}};
   for (const auto& result : results) {
     Curve forward{
