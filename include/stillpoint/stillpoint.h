@@ -35,6 +35,8 @@
 #include "stillpoint/linear/solvers/dense_lu.h"
 #include "stillpoint/linear/solvers/gmres.h"
 #include "stillpoint/linear/solvers/neumann.h"
+#include "stillpoint/nn/concat_squash.h"
+#include "stillpoint/nn/continuous_flow.h"
 #include "stillpoint/nn/fixed_dropout.h"
 #include "stillpoint/nn/fixed_point.h"
 #include "stillpoint/nn/monotone.h"

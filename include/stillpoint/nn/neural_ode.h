@@ -3,10 +3,9 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
-#include <memory>
-#include <type_traits>
 #include <utility>
 
+#include "stillpoint/nn/field_module.h"
 #include "stillpoint/ode/odeint.h"
 
 namespace stillpoint::nn {
@@ -22,18 +21,8 @@ class NeuralOdeImpl : public torch::nn::Cloneable<NeuralOdeImpl> {
  public:
   template <class Field>
   explicit NeuralOdeImpl(const torch::nn::ModuleHolder<Field>& field, OdeintOptions solve_options = {})
-      : options(std::move(solve_options)), field_(field.ptr()) {
-    constexpr bool takes_time =
-        std::is_invocable_v<decltype(&Field::forward), Field&, const at::Tensor&, const at::Tensor&>;
-    takes_time_ = takes_time;
-    call_ = [](torch::nn::Module& module, const at::Tensor& t, const at::Tensor& y) -> at::Tensor {
-      if constexpr (takes_time) {
-        return dynamic_cast<Field&>(module).forward(t, y);
-      } else {
-        return dynamic_cast<Field&>(module).forward(y);
-      }
-    };
-    register_module("field", field_);
+      : options(std::move(solve_options)), field_(field) {
+    register_module("field", field_.module());
   }
 
   /// y(1) from y(0) = y0, `[B, …]`.
@@ -50,9 +39,7 @@ class NeuralOdeImpl : public torch::nn::Cloneable<NeuralOdeImpl> {
   OdeintOptions options;
 
  private:
-  std::shared_ptr<torch::nn::Module> field_;
-  at::Tensor (*call_)(torch::nn::Module&, const at::Tensor& t, const at::Tensor& y) = nullptr;
-  bool takes_time_ = false;
+  FieldModule field_;
   ode::Stats stats_;
 };
 
