@@ -160,15 +160,12 @@ class Solve {
     }
     for (std::size_t b = 0; b < errors.size(); ++b) {
       if (samples_.clock_of(b) != n || !samples_.alive()[b] || clock.control.accepts(errors[b])) continue;
-      give_up(b, why_not(b, errors[b]));
+      const bool unsolved = unsolved_.size() > 0 && unsolved_[b];
+      const auto why = std::isfinite(errors[b]) ? ode::Status::StepTooSmall : ode::Status::NotFinite;
+      give_up(b, unsolved ? ode::Status::StagesNotFound : why);
     }
     clock.control.forget_rejections();
     return false;
-  }
-
-  ode::Status why_not(std::size_t sample, double error) const {
-    if (unsolved_.size() > 0 && unsolved_[sample]) return ode::Status::StagesNotFound;
-    return std::isfinite(error) ? ode::Status::StepTooSmall : ode::Status::NotFinite;
   }
 
   void give_up(std::size_t sample, ode::Status why) {
@@ -351,10 +348,7 @@ class Solve {
     found.stats.method = options_.method.name();
     found.stats.evaluations = f_.evaluations();
     found.stats.sample_evaluations = f_.sample_evaluations();
-    const StageSolver::Effort effort = stepper_.effort();
-    found.stats.newton_iterations = effort.iterations;
-    found.stats.jacobians = effort.jacobians;
-    found.stats.factorizations = effort.factorizations;
+    stepper_.report(found.stats);
     samples_.write(found.stats, clocks_);
     const std::vector<std::size_t> taken = samples_.steps(clocks_);
     found.values = recording_.values();

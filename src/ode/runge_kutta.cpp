@@ -11,6 +11,7 @@
 #include "core/rows/rows.h"
 #include "ode/combine.h"
 #include "stillpoint/autograd/implicit.h"
+#include "stillpoint/core/solution.h"
 #include "stillpoint/linear/solvers/dense_lu.h"
 
 namespace stillpoint::detail {
@@ -104,7 +105,10 @@ at::Tensor implicit_slope(const ode::Tableau& tableau, const Slope& f, const Spa
   const Condition condition([f, t, base, length = step_length(span, y) * weight](const at::Tensor& k) {
     return f(t, base + length * k);
   });
-  return implicit(condition, slope, {.solver = DenseLu{}});
+  // With nearly this matrix the stage was found, so it is not singular. A residual that is measured by the
+  // gradient alone says nothing where the matrix has large numbers.
+  return implicit(condition, slope,
+                  {.solver = DenseLu{}, .on_failure = OnFailure::Ignore, .first_order = solver.adjoint()});
 }
 
 // b_i(θ) − b_i(from) by Horner's rule, for numbers and for tensors.

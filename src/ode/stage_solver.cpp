@@ -14,18 +14,28 @@
 #include "ode/control/limits.h"
 #include "stillpoint/autograd/tape.h"
 #include "stillpoint/core/operator.h"
+#include "stillpoint/linear/solvers/dense_lu.h"
 
 namespace stillpoint::detail {
 namespace {
 
-// By what part of itself a length may differ from that of its matrix.
+// By what part of itself a length may differ from that of its matrix. To rounding it is a long way where
+// corrections fall by no more than that makes them.
 constexpr double kLengthChange = 0.2;
+constexpr double kLengthChangeToRounding = 0.01;
 // A step in which a correction was more than this part of the one before starts the next with a new Jacobian.
-constexpr double kStaleRate = 0.1;
+// It is more than a change of length explains.
+constexpr double kStaleRate = 0.2;
+// A matrix whose inverse is not even right to two digits is singular.
+constexpr double kSingular = 1e-2;
 // So many new matrices in one stage, and it is given up.
 constexpr std::int64_t kRenewals = 3;
 // Corrections that no longer fall are rounding errors, if they are no more than so many times the least one.
 constexpr double kNoise = 64.0;
+
+// An adjoint is solved for by its whole matrix up to this width of a sample, else by so many corrections.
+constexpr std::int64_t kNarrow = 8;
+constexpr std::int64_t kRefinements = 12;
 
 constexpr double kBeyondAll = std::numeric_limits<double>::infinity();
 
@@ -33,6 +43,33 @@ constexpr double kBeyondAll = std::numeric_limits<double>::infinity();
 at::Tensor numbers(const at::Tensor& y) { return y.is_complex() ? at::view_as_real(y) : y; }
 at::Tensor state_like(const at::Tensor& x, const at::Tensor& y) {
   return y.is_complex() ? at::view_as_complex(x) : x;
+}
+
+// Aᵀu = g for samples that the corrections bring to rounding; the others are marked.
+at::Tensor refine(const KeptFactor& factor, const LinearOperator& a, const at::Tensor& g, Mask& failed) {
+  const auto estimate = [&](const at::Tensor& r) {
+    return state_like(factor.solve_transposed(numbers(r)), g).contiguous();
+  };
+  const double rounding = 4.0 * machine_epsilon(g.scalar_type());
+  at::Tensor u = estimate(g);
+  std::vector<double> before(failed.size(), kBeyondAll);
+  Mask active(failed.size(), true);
+  for (std::int64_t i = 0; active.any(); ++i) {
+    const at::Tensor step = estimate(g - a.mv(u));
+    const std::vector<double> sizes = row_norms(numbers(step), Norm::Euclidean);
+    const std::vector<double> wholes = row_norms(numbers(u), Norm::Euclidean);
+    u = select_rows(active, u + step, u);
+    for (std::size_t b = 0; b < failed.size(); ++b) {
+      if (!active[b]) continue;
+      active[b] = !(sizes[b] <= rounding * wholes[b]);
+      const bool slow = !(sizes[b] < 0.5 * before[b]) || i >= kRefinements;
+      before[b] = sizes[b];
+      if (!active[b] || !slow) continue;
+      active[b] = 0;
+      failed[b] = !(sizes[b] <= kNoise * rounding * wholes[b]);
+    }
+  }
+  return u;
 }
 
 at::Tensor choose_matrices(const Mask& marked, const at::Tensor& chosen, const at::Tensor& other) {
@@ -97,6 +134,11 @@ void StageSolver::renew(const Slope& f, const Stage& stage, const at::Tensor& t,
   } else {
     factor_->renew(factors, matrix, ones);
   }
+  const at::Tensor defect = (matrix_times(matrix, factor_->solve(ones)) - ones).abs().amax(1);
+  const std::vector<double> defects = to_host(defect.to(at::kDouble));
+  for (std::size_t b = 0; b < samples_.size(); ++b) {
+    if (factors[b]) samples_[b].singular = !(defects[b] <= kSingular);
+  }
 }
 
 // Sees to it that each sample has a matrix that may do for this stage. Those that share the length of their
@@ -110,11 +152,11 @@ void StageSolver::enter(const Slope& f, const Stage& stage) {
     floors = error_norms({y_}, {4.0 * machine_epsilon(y_.scalar_type())}, {1.0}, y_, y_, limits.absolute,
                          limits.relative);
   }
+  const double change = to_rounding_ ? kLengthChangeToRounding : kLengthChange;
   for (std::size_t b = 0; b < samples_.size(); ++b) {
     Sample& sample = samples_[b];
     const double length = length_of(stage, b);
-    const bool serves =
-        sample.has_matrix && std::abs(length - sample.length) <= kLengthChange * std::abs(length);
+    const bool serves = sample.has_matrix && std::abs(length - sample.length) <= change * std::abs(length);
     jacobians[b] = sample.stale;
     factors[b] = sample.stale || !serves;
     sample.iterations = 0;
@@ -158,7 +200,7 @@ StageSolver::Verdict StageSolver::trouble(const Sample& sample, double correctio
 
 // The error after a correction is about ease · correction. (Hairer, Wanner, II, IV.8.)
 StageSolver::Verdict StageSolver::judge(Sample& sample, double correction) const {
-  if (!std::isfinite(correction)) return trouble(sample, kBeyondAll, kBeyondAll);
+  if (sample.singular || !std::isfinite(correction)) return trouble(sample, kBeyondAll, kBeyondAll);
   const double target = to_rounding_ ? sample.floor : newton_.accuracy;
   const bool known = ++sample.iterations > 1;
   const double rate = known ? correction / sample.latest : 0.0;
@@ -215,6 +257,27 @@ at::Tensor StageSolver::solve(const Slope& f, const Stage& stage, const at::Tens
   }
   found_ = slope;
   return slope;
+}
+
+ImplicitRule::FirstOrder StageSolver::adjoint() const {
+  if (!factor_ || jacobian_.size(1) <= kNarrow) return {};
+  return [factor = *factor_](const LinearOperator& a, const at::Tensor& /*slope*/, const at::Tensor& g,
+                             const ResolvedTolerance& tolerance) {
+    Mask failed(static_cast<std::size_t>(g.size(0)));
+    const at::Tensor u = refine(factor, a, g, failed);
+    Solution<at::Tensor> found;
+    if (failed.any()) {
+      found = DenseLu{}.solve(a, g, {}, tolerance);
+      found.value = select_rows(failed, found.value, u);
+      return found;
+    }
+    found.value = u;
+    found.stats.method = "refined";
+    found.stats.status.resize(failed.size(), Status::Converged);
+    found.stats.residual = row_norms(numbers(g - a.mv(u)), tolerance.norm);
+    found.stats.iterations.resize(failed.size(), 1);
+    return found;
+  };
 }
 
 at::Tensor StageSolver::damped(const at::Tensor& error) const {

@@ -8,6 +8,7 @@
 
 #include "linear/kept_factor.h"
 #include "ode/slope.h"
+#include "stillpoint/autograd/implicit.h"
 #include "stillpoint/core/mask.h"
 #include "stillpoint/ode/control.h"
 #include "stillpoint/ode/newton.h"
@@ -45,6 +46,9 @@ class StageSolver {
   const Mask& unsolved() const { return unsolved_; }
   /// (I − length ∂f/∂y)⁻¹ error, with the matrix that there is.
   at::Tensor damped(const at::Tensor& error) const;
+  /// Solves for the adjoint of the stage found last: by corrections with the matrix that there is, and where
+  /// these do not lead to rounding by the exact one. Empty for narrow states, where that is cheaper.
+  ImplicitRule::FirstOrder adjoint() const;
   const Effort& effort() const { return effort_; }
 
  private:
@@ -53,9 +57,10 @@ class StageSolver {
   struct Sample {
     double length = 0.0;  // that of its matrix
     bool has_matrix = false;
-    bool stale = true;     // its Jacobian has to be made anew
-    double slowest = 0.0;  // rate of convergence in this step
-    double ease = 1.0;     // rate / (1 − rate), of the latest iterations
+    bool singular = false;  // that matrix
+    bool stale = true;      // its Jacobian has to be made anew
+    double slowest = 0.0;   // rate of convergence in this step
+    double ease = 1.0;      // rate / (1 − rate), of the latest iterations
     // In this stage:
     double latest = 0.0;          // correction, in units of the tolerance
     std::int64_t iterations = 0;  // with one matrix

@@ -36,13 +36,13 @@ Stepper::Stepper(const ode::Method& method, const ode::Tolerance& tolerance, boo
   output_solver_ = std::make_unique<StageSolver>(method.newton(), tolerance, to_rounding);
 }
 
-StageSolver::Effort Stepper::effort() const {
-  if (!solver_) return {};
-  const StageSolver::Effort& steps = solver_->effort();
-  const StageSolver::Effort& outputs = output_solver_->effort();
-  return {.jacobians = steps.jacobians + outputs.jacobians,
-          .factorizations = steps.factorizations + outputs.factorizations,
-          .iterations = steps.iterations + outputs.iterations};
+void Stepper::report(ode::Stats& stats) const {
+  for (const StageSolver* solver : {solver_.get(), output_solver_.get()}) {
+    if (solver == nullptr) continue;
+    stats.newton_iterations += solver->effort().iterations;
+    stats.jacobians += solver->effort().jacobians;
+    stats.factorizations += solver->effort().factorizations;
+  }
 }
 
 std::vector<at::Tensor> Stepper::begin(const Slope& f, const Span& span, const at::Tensor& y) const {

@@ -12,6 +12,7 @@
 #include "stillpoint/core/mask.h"
 #include "stillpoint/ode/control.h"
 #include "stillpoint/ode/method.h"
+#include "stillpoint/ode/solution.h"
 
 namespace stillpoint::detail {
 
@@ -41,7 +42,7 @@ class Stepper {
   std::vector<double> errors(const Span& span, const at::Tensor& y, const Stages& stages, double absolute,
                              double relative) const;
   /// What was done to solve implicit stages.
-  StageSolver::Effort effort() const;
+  void report(ode::Stats& stats) const;
   /// Whether the last slope of a step is the first one of the next.
   bool first_same_as_last() const { return tableau_ != nullptr && tableau_->first_same_as_last(); }
   /// Whether outputs inside a step need all its stages.

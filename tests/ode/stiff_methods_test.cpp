@@ -94,8 +94,10 @@ TEST_P(StiffMethods, ShowsItsOrderReduction) {
   };
   const double coarse = error(.15);
   const double fine = error(.075);
-  std::printf("%s: errors %.2e %.2e, order %.2f\n", GetParam().name.c_str(), coarse, fine,
-              std::log2(coarse / fine));
+  // That of the stages; the midpoint rule gains one by its symmetry.
+  const ode::Tableau& t = *GetParam().method.tableau();
+  const double expected = !t.is_implicit(0) || GetParam().name == "ImplicitMidpoint" ? 2.0 : 1.0;
+  EXPECT_NEAR(std::log2(coarse / fine), expected, 0.6) << coarse << " " << fine;
 }
 
 // Discrete values, exact to rounding. y' = −a y²: value, gradient in (a, y0), Hessian.
@@ -215,7 +217,9 @@ TEST(ImplicitStages, FloatAndComplexStates) {
   const Tensor z0 = torch::complex(doubles({1}), doubles({.5})).unsqueeze(1);
   const auto stiff = odeint(turn, z0, {0, .1}, tight_stiff());
   const auto plain = odeint(turn, z0, {0, .1}, tight_odeint());
-  EXPECT_LT((stiff.value - plain.value).abs().max().item<double>(), 1e-7);
+  // The imaginary part grows, by e^5.
+  const double size = plain.value.abs().max().item<double>();
+  EXPECT_LT((stiff.value - plain.value).abs().max().item<double>(), 1e-8 * size);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, StiffMethods, testing::ValuesIn(stiff_candidates(false)),
