@@ -219,6 +219,7 @@ StageSolver::Verdict StageSolver::judge(Sample& sample, double correction) const
 }
 
 at::Tensor StageSolver::solve(const Slope& f, const Stage& stage, const at::Tensor& guess) {
+  if (stage.base.numel() == 0) return at::zeros_like(stage.base);
   const at::Tensor& from = guess.defined() ? guess : found_;
   const at::Tensor start =
       from.defined() ? finite_or_zero(from.detach()).contiguous() : at::zeros_like(stage.base);

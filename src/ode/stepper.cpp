@@ -87,7 +87,7 @@ at::Tensor Stepper::inside(const Slope& f, const Span& span, const Span& output,
 
 std::vector<double> Stepper::errors(const Span& span, const at::Tensor& y, const Stages& stages,
                                     double absolute, double relative) const {
-  if (tableau_ != nullptr && tableau_->damped_error) {
+  if (solver_ && tableau_->damped_error) {
     const at::Tensor error = solver_->damped(step_error(*tableau_, span, stages));
     return error_norms({error}, {1.0}, {1.0}, y, stages.next, absolute, relative);
   }
