@@ -50,6 +50,7 @@
 #include "stillpoint/ode/gradients/reversible.h"
 #include "stillpoint/ode/gradients/unrolled.h"
 #include "stillpoint/ode/methods/adams.h"
+#include "stillpoint/ode/methods/implicit.h"
 #include "stillpoint/ode/methods/reversible.h"
 #include "stillpoint/ode/methods/runge_kutta.h"
 #include "stillpoint/ode/methods/symplectic.h"

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <limits>
@@ -193,6 +194,15 @@ at::Tensor FrozenSolve::happen(const std::vector<std::size_t>& events, const Spa
   return after;
 }
 
+void FrozenSolve::expect_solved(const Stages& stages, const Mask& moves) {
+  for (std::size_t b = 0; b < stages.unsolved.size(); ++b) {
+    TORCH_CHECK(
+        !(stages.unsolved[b] && moves[b]),
+        "f: expected the stages of a step to be found again when it is taken again, but those of sample ", b,
+        " were not: something that f reads has been edited since, or it is random");
+  }
+}
+
 State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const at::Tensor before = carry_.state(carry);
   const at::Tensor shift = carry_.shift(carry);
@@ -200,7 +210,7 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const Mask moves = active(number);
   Slope f(problem_->field, /*independent=*/true);
   f.keep(moves);
-  const Stepper stepper(problem_->method);
+  const Stepper stepper(problem_->method, problem_->tolerance);
   std::vector<std::vector<std::int64_t>> wanted;
   bool dense = false;
   for (std::size_t i = 0; i < outputs_inside(number); ++i) {
@@ -210,6 +220,7 @@ State FrozenSolve::step(std::size_t number, const at::Tensor& carry) const {
   const Span whole = span(all(number), shift, records_times());
   const std::vector<at::Tensor> memory = stepper.begin(f, whole, y, anew(all(number)), carry_.memory(carry));
   const Stages stages = stepper.take(f, whole, y, memory, {}, /*all=*/dense && stepper.has_interpolant());
+  expect_solved(stages, moves);
   const std::vector<std::size_t> events = events_in(number);
   const at::Tensor moved = events.empty() ? at::Tensor() : event_shift(events, number, whole, y, stages);
 

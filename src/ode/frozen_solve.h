@@ -97,6 +97,7 @@ class FrozenSolve {
   bool is_event(std::int64_t column) const { return column >= schedule_.outputs(); }
   bool records_times() const { return schedule_.times().requires_grad() || carry_.has_events(); }
 
+  static void expect_solved(const Stages& stages, const Mask& moves);
   Mask anew(const Numbers& numbers) const;
   std::vector<std::size_t> events_in(std::size_t number) const;
   at::Tensor jump(const Numbers& numbers, const at::Tensor& y, const at::Tensor& shift) const;

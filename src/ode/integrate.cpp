@@ -34,7 +34,8 @@ class Solve {
         f_(problem.field),
         schedule_(schedule),
         options_(options),
-        stepper_(problem.method),
+        stepper_(problem.method, options.tolerance,
+                 states.has_value() || !StepControl::estimates_errors(options.control)),
         keeps_states_(states.value_or(0) > 0),
         save_every_(static_cast<std::size_t>(save_every)),
         limits_(options.tolerance, y0.scalar_type()),
@@ -109,6 +110,7 @@ class Solve {
     const Stages stages = stepper_.take(f_, span, from_, memory_, slope_, /*all=*/true);
     const std::vector<double> errors =
         stepper_.errors(span, from_, stages, limits_.absolute, limits_.relative);
+    unsolved_ = stages.unsolved;
     Mask accepted(clocks_.size());
     for (std::size_t n = 0; n < clocks_.size(); ++n) {
       if (clocks_[n].running) accepted[n] = judge(n, span, errors);
@@ -158,7 +160,9 @@ class Solve {
     }
     for (std::size_t b = 0; b < errors.size(); ++b) {
       if (samples_.clock_of(b) != n || !samples_.alive()[b] || clock.control.accepts(errors[b])) continue;
-      give_up(b, std::isfinite(errors[b]) ? ode::Status::StepTooSmall : ode::Status::NotFinite);
+      const bool unsolved = unsolved_.size() > 0 && unsolved_[b];
+      const auto why = std::isfinite(errors[b]) ? ode::Status::StepTooSmall : ode::Status::NotFinite;
+      give_up(b, unsolved ? ode::Status::StagesNotFound : why);
     }
     clock.control.forget_rejections();
     return false;
@@ -344,6 +348,7 @@ class Solve {
     found.stats.method = options_.method.name();
     found.stats.evaluations = f_.evaluations();
     found.stats.sample_evaluations = f_.sample_evaluations();
+    stepper_.report(found.stats);
     samples_.write(found.stats, clocks_);
     const std::vector<std::size_t> taken = samples_.steps(clocks_);
     found.values = recording_.values();
@@ -373,7 +378,8 @@ class Solve {
   std::vector<at::Tensor> memory_;  // of the method, there
   std::vector<Clock> clocks_;
   Samples samples_;
-  Mask anew_;  // samples that the method has to begin with
+  Mask anew_;      // samples that the method has to begin with
+  Mask unsolved_;  // in the latest step; empty for explicit methods
   Recording recording_;
   EventWatch watch_;
   std::vector<std::vector<std::int64_t>> occurred_;  // how often, by event and sample

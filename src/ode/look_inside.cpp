@@ -89,7 +89,7 @@ std::vector<std::size_t> FrozenSolve::steps_at(const std::vector<double>& times)
 FrozenSolve::Inside FrozenSolve::enter(const Numbers& numbers, const at::Tensor& carry) const {
   const at::Tensor shift = carry_.shift(carry);
   const Slope f(problem_->field, /*independent=*/true);
-  const Stepper stepper(problem_->method);
+  const Stepper stepper(problem_->method, problem_->tolerance);
   const Span whole = span(numbers, shift, /*recorded=*/true);
   const at::Tensor y = jump(numbers, carry_.state(carry), shift);
   const State memory = stepper.begin(f, whole, y, anew(numbers), carry_.memory(carry));
@@ -102,7 +102,7 @@ at::Tensor FrozenSolve::look(const Inside& step, const std::vector<double>& time
   output.end = times;
   output.end_at = recorded;
   const Slope f(problem_->field, /*independent=*/true);
-  return Stepper(problem_->method)
+  return Stepper(problem_->method, problem_->tolerance)
       .inside(f, step.whole, output, step.y, step.stages, Mask(times.size(), true));
 }
 

@@ -37,6 +37,10 @@ void check_arguments(const ode::VectorField& f, const at::Tensor& y0, const Odei
       options.method.embedded_order() > 0 || std::holds_alternative<ode::ConstantStep>(options.control),
       "control: expected ConstantStep, since ", options.method.name(),
       " has no error estimate; or take a method that has one, such as Tsit5");
+  const ode::Newton& newton = options.method.newton();
+  TORCH_CHECK(newton.accuracy > 0.0 && newton.accuracy < 1.0,
+              "newton.accuracy: expected a number in (0, 1), got ", newton.accuracy);
+  TORCH_CHECK(newton.max_iterations >= 1, "newton.max_iterations: expected ≥ 1, got ", newton.max_iterations);
   if (const auto* steps = std::get_if<ode::SaveSteps>(&options.save))
     TORCH_CHECK(steps->every >= 1, "save.every: expected ≥ 1, got ", steps->every);
   TORCH_CHECK(options.max_steps >= 0, "max_steps: expected ≥ 0, got ", options.max_steps);
@@ -98,7 +102,8 @@ void add_events(Problem& problem, const OdeintOptions& options, const std::optio
 ode::Solution<at::Tensor> odeint(const ode::VectorField& f, const at::Tensor& y0, const ode::Times& t,
                                  const OdeintOptions& options) {
   check_arguments(f, y0, options);
-  const auto problem = std::make_shared<Problem>(Problem{f, options.method});
+  const auto problem = std::make_shared<Problem>(
+      Problem{.field = f, .method = options.method, .tolerance = options.tolerance});
   add_events(*problem, options, {});
   ode::Solution<at::Tensor> solution = detail::solve(problem, y0, t, options);
   report_failure(solution.stats, options.on_failure);
@@ -113,7 +118,8 @@ ode::Solution<std::vector<at::Tensor>> odeint(const ode::TupleVectorField& f,
   const at::Tensor start = packed.pack(y0);
   const ode::VectorField field = packed.flat(f);
   check_arguments(field, start, options);
-  const auto problem = std::make_shared<Problem>(Problem{field, options.method});
+  const auto problem = std::make_shared<Problem>(
+      Problem{.field = field, .method = options.method, .tolerance = options.tolerance});
   add_events(*problem, options, packed);
   const ode::Solution<at::Tensor> solution = detail::solve(problem, start, t, options);
   report_failure(solution.stats, options.on_failure);

@@ -8,6 +8,7 @@
 
 #include "ode/span.h"
 #include "stillpoint/core/mask.h"
+#include "stillpoint/ode/control.h"
 #include "stillpoint/ode/event.h"
 #include "stillpoint/ode/method.h"
 #include "stillpoint/ode/vector_field.h"
@@ -44,6 +45,7 @@ struct Problem {
   std::vector<FlatEvent> events = {};
   JumpMap jump = {};
   std::function<void(const SeenStep& step)> each_step = {};  ///< empty: nobody looks on
+  ode::Tolerance tolerance = {};  ///< of a step: in its units implicit stages are solved
 };
 
 }  // namespace stillpoint::detail

@@ -2,12 +2,17 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/rows/rows.h"
 #include "ode/combine.h"
+#include "stillpoint/autograd/implicit.h"
+#include "stillpoint/core/solution.h"
+#include "stillpoint/linear/solvers/dense_lu.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -59,6 +64,51 @@ at::Tensor advance(const Span& span, const at::Tensor& y, const std::vector<at::
     direction = direction.defined() ? at::add(direction, slopes[j], weights[j]) : slopes[j] * weights[j];
   }
   return direction.defined() ? y + against(span.end_at - span.start_at, y) * direction : y;
+}
+
+// What the slopes found so far say of the next one: the polynomial through them, of different times the
+// latest ones.
+at::Tensor predicted(const ode::Tableau& tableau, const std::vector<at::Tensor>& slopes) {
+  const double c = tableau.c[slopes.size()];
+  std::vector<double> weights(slopes.size(), 1.0);
+  for (std::size_t j = 0; j < slopes.size(); ++j) {
+    const double own = tableau.c[j];
+    for (std::size_t m = 0; m < slopes.size(); ++m) {
+      if (tableau.c[m] != own) {
+        weights[j] *= (c - tableau.c[m]) / (own - tableau.c[m]);
+      } else if (m > j) {
+        weights[j] = 0.0;
+      }
+    }
+  }
+  const Sum sum(slopes, weights);
+  return combine({}, sum.terms, sum.weights);
+}
+
+// The slope at an implicit stage, the next one. Its derivatives are those of the equation that it solves.
+at::Tensor implicit_slope(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& y,
+                          const Stages& stages, const at::Tensor& first, StageSolver& solver) {
+  const std::size_t i = stages.slopes.size();
+  const double weight = tableau.a[i][i];
+  const at::Tensor base = advance(span, y, stages.slopes, tableau.a[i]).contiguous();
+  const at::Tensor t = f.takes_time() ? stage_time(span, tableau.c[i], y) : at::Tensor();
+  std::vector<double> own = lengths(span);
+  for (double& length : own) length *= weight;
+  at::Tensor slope;
+  {
+    const at::NoGradGuard no_grad;
+    const at::Tensor guess = i == 0 ? first : predicted(tableau, stages.slopes);
+    slope = solver.solve(f, {t.defined() ? t.detach() : t, base.detach(), std::move(own)}, guess);
+  }
+  if (!at::GradMode::is_enabled()) return slope;
+  // A backward pass may come to the map again, when f is gone.
+  const Condition condition([f, t, base, length = step_length(span, y) * weight](const at::Tensor& k) {
+    return f(t, base + length * k);
+  });
+  // With nearly this matrix the stage was found, so it is not singular. A residual that is measured by the
+  // gradient alone says nothing where the matrix has large numbers.
+  return implicit(condition, slope,
+                  {.solver = DenseLu{}, .on_failure = OnFailure::Ignore, .first_order = solver.adjoint()});
 }
 
 // b_i(θ) − b_i(from) by Horner's rule, for numbers and for tensors.
@@ -167,12 +217,17 @@ at::Tensor as_time(const std::vector<double>& times, bool joint, const at::Tenso
 }
 
 Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, const at::Tensor& from,
-                 const at::Tensor& first, bool all) {
+                 const at::Tensor& first, bool all, StageSolver* solver) {
   const at::Tensor y = shared(from);
   Stages stages{.start = y};
   const std::size_t count = tableau.stages();
-  const bool shares_last = tableau.first_same_as_last();
+  const bool shares_last = tableau.first_same_as_last() && !tableau.is_implicit(count - 1);
+  if (solver != nullptr) solver->begin(f.takes_time() ? stage_time(span, 0.0, y) : at::Tensor(), y);
   for (std::size_t i = 0; i < count; ++i) {
+    if (tableau.is_implicit(i)) {
+      stages.slopes.push_back(shared(implicit_slope(tableau, f, span, y, stages, first, *solver)));
+      continue;
+    }
     if (i == 0 && first.defined()) {
       stages.slopes.push_back(first);
       continue;
@@ -185,12 +240,20 @@ Stages take_step(const ode::Tableau& tableau, const Slope& f, const Span& span, 
     stages.slopes.push_back(shared(f(f.takes_time() ? stage_time(span, tableau.c[i], y) : at::Tensor(), at)));
   }
   if (!shares_last) stages.next = shared(advance(span, y, stages.slopes, tableau.b));
+  if (solver == nullptr) return stages;
+  stages.unsolved = solver->unsolved();
+  if (stages.unsolved.any()) {
+    const at::Tensor unknown = at::full_like(stages.next, std::numeric_limits<double>::quiet_NaN()).detach();
+    stages.next = at::where(to_mask(stages.unsolved, unknown), unknown, stages.next);
+  }
   return stages;
 }
 
 at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span& span, const Span& output,
-                        const at::Tensor& y, const Stages& stages, const Mask& wanted) {
-  const auto shorter = [&] { return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false).next; };
+                        const at::Tensor& y, const Stages& stages, const Mask& wanted, StageSolver* solver) {
+  const auto shorter = [&] {
+    return take_step(tableau, f, output, y, stages.slopes[0], /*all=*/false, solver).next;
+  };
   if (tableau.interpolant.empty()) return shorter();
   const DenseOutput dense(tableau, span, output);
   const at::Tensor from = dense.base(stages.start, stages.next);
@@ -201,6 +264,11 @@ at::Tensor state_inside(const ode::Tableau& tableau, const Slope& f, const Span&
   for (std::size_t n = 0; n < wanted.size(); ++n) no_length[n] = wanted[n] & (span.start[n] == span.end[n]);
   if (!no_length.any()) return inside;
   return span.joint ? shorter() : select_rows(no_length, shorter(), inside);
+}
+
+at::Tensor step_error(const ode::Tableau& tableau, const Span& span, const Stages& stages) {
+  const Sum sum(stages.slopes, tableau.error);
+  return combine(at::zeros_like(stages.start), sum.terms, sum.weights, lengths(span));
 }
 
 std::vector<double> step_errors(const ode::Tableau& tableau, const Span& span, const at::Tensor& y,

@@ -22,6 +22,8 @@ const char* advice(Status status) {
       return "look for NaN or infinity in these samples, or for a slope that is not defined there";
     case Status::TimeLimit:
       return "allow more time, or loosen the tolerance";
+    case Status::StagesNotFound:
+      return "take shorter steps, look whether f jumps there, or allow more newton.max_iterations";
     case Status::Finished:
     case Status::Event:
       break;
@@ -62,6 +64,8 @@ const char* to_string(Status status) {
       return "not finite";
     case Status::TimeLimit:
       return "time limit";
+    case Status::StagesNotFound:
+      return "stages not found";
   }
   return "unknown";
 }
@@ -77,6 +81,9 @@ std::string Stats::brief() const {
   if (const std::int64_t events = count(Status::Event)) out << events << " came to an event, ";
   out << "at most " << most(accepted) << " steps and " << most(rejected) << " rejected, " << evaluations
       << " evaluations";
+  if (newton_iterations > 0)
+    out << ", " << newton_iterations << " Newton iterations, " << jacobians << " Jacobians, "
+        << factorizations << " factorizations";
   if (evaluations == 0) out << "; only one time was given, so there was nothing to solve";
   return out.str();
 }
@@ -84,7 +91,8 @@ std::string Stats::brief() const {
 std::string Stats::full() const {
   std::ostringstream out;
   out << brief();
-  for (const Status which : {Status::StepTooSmall, Status::StepLimit, Status::NotFinite, Status::TimeLimit})
+  for (const Status which : {Status::StepTooSmall, Status::StepLimit, Status::NotFinite, Status::TimeLimit,
+                             Status::StagesNotFound})
     list_failures(out, *this, which);
   if (!reconstruction.empty())
     out << "\n  y, taken back, missed what it had been by at most "

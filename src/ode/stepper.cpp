@@ -29,6 +29,22 @@ void check_step(const ode::Stepped& step, const at::Tensor& y, const std::vector
 
 }  // namespace
 
+Stepper::Stepper(const ode::Method& method, const ode::Tolerance& tolerance, bool to_rounding)
+    : tableau_(method.tableau()), stepping_(method.stepping()) {
+  if (tableau_ == nullptr || !tableau_->is_implicit()) return;
+  solver_ = std::make_unique<StageSolver>(method.newton(), tolerance, to_rounding);
+  output_solver_ = std::make_unique<StageSolver>(method.newton(), tolerance, to_rounding);
+}
+
+void Stepper::report(ode::Stats& stats) const {
+  for (const StageSolver* solver : {solver_.get(), output_solver_.get()}) {
+    if (solver == nullptr) continue;
+    stats.newton_iterations += solver->effort().iterations;
+    stats.jacobians += solver->effort().jacobians;
+    stats.factorizations += solver->effort().factorizations;
+  }
+}
+
 std::vector<at::Tensor> Stepper::begin(const Slope& f, const Span& span, const at::Tensor& y) const {
   if (stepping_ == nullptr) return {};
   return stepping_->begin(as_function(f), interval(f, span, y).time(0.0), y);
@@ -45,7 +61,7 @@ std::vector<at::Tensor> Stepper::begin(const Slope& f, const Span& span, const a
 
 Stages Stepper::take(const Slope& f, const Span& span, const at::Tensor& from,
                      const std::vector<at::Tensor>& memory, const at::Tensor& first, bool all) const {
-  if (tableau_ != nullptr) return take_step(*tableau_, f, span, from, first, all);
+  if (tableau_ != nullptr) return take_step(*tableau_, f, span, from, first, all, solver_.get());
   ode::Stepped step = stepping_->step(as_function(f), interval(f, span, from), from, memory);
   check_step(step, from, memory);
   return {.start = from,
@@ -64,12 +80,17 @@ ode::Stepped Stepper::back(const Slope& f, const Span& span, const at::Tensor& t
 
 at::Tensor Stepper::inside(const Slope& f, const Span& span, const Span& output, const at::Tensor& y,
                            const Stages& stages, const Mask& wanted) const {
-  if (tableau_ != nullptr) return state_inside(*tableau_, f, span, output, y, stages, wanted);
+  if (tableau_ != nullptr)
+    return state_inside(*tableau_, f, span, output, y, stages, wanted, output_solver_.get());
   return take(f, output, y, stages.memory, {}, /*all=*/false).next;
 }
 
 std::vector<double> Stepper::errors(const Span& span, const at::Tensor& y, const Stages& stages,
                                     double absolute, double relative) const {
+  if (solver_ && tableau_->damped_error) {
+    const at::Tensor error = solver_->damped(step_error(*tableau_, span, stages));
+    return error_norms({error}, {1.0}, {1.0}, y, stages.next, absolute, relative);
+  }
   if (tableau_ != nullptr) return step_errors(*tableau_, span, y, stages, absolute, relative);
   const bool estimated = stages.error.defined();
   return error_norms({estimated ? stages.error : stages.next}, {estimated ? 1.0 : 0.0}, {1.0}, y, stages.next,

@@ -26,7 +26,15 @@ std::vector<MethodCandidate> method_candidates() {
            .reversible = true},
           {.name = "Leapfrog", .method = ode::Leapfrog{}, .separable = true, .reversible = true},
           {.name = "ReversibleHeun", .method = ode::ReversibleHeun{}, .reversible = true},
-          {.name = "AsynchronousLeapfrog", .method = ode::AsynchronousLeapfrog{}, .reversible = true}};
+          {.name = "AsynchronousLeapfrog", .method = ode::AsynchronousLeapfrog{}, .reversible = true},
+          {.name = "ImplicitEuler", .method = ode::ImplicitEuler{}, .stiff = true},
+          {.name = "Trapezoid", .method = ode::Trapezoid{}, .stiff = true},
+          {.name = "ImplicitMidpoint", .method = ode::ImplicitMidpoint{}, .stiff = true},
+          {.name = "TrBdf2", .method = ode::TrBdf2{}, .stiff = true},
+          {.name = "Sdirk2", .method = ode::Sdirk2{}, .stiff = true},
+          {.name = "Sdirk4", .method = ode::Sdirk4{}, .stiff = true},
+          {.name = "Kvaerno3", .method = ode::Kvaerno3{}, .stiff = true},
+          {.name = "Kvaerno5", .method = ode::Kvaerno5{}, .stiff = true}};
 }
 
 OdeintOptions tight_odeint() { return {.tolerance = {.relative = 1e-10, .absolute = 1e-12}}; }

@@ -15,6 +15,7 @@ struct MethodCandidate {
   ode::Method method;
   bool separable = false;  ///< of systems of positions and momenta only
   bool reversible = false;
+  bool stiff = false;  ///< made for stiff equations
 };
 std::ostream& operator<<(std::ostream& out, const MethodCandidate& candidate);
 

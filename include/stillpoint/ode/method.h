@@ -6,14 +6,16 @@
 #include <utility>
 
 #include "stillpoint/core/erased.h"
+#include "stillpoint/ode/newton.h"
 #include "stillpoint/ode/stepping.h"
 #include "stillpoint/ode/tableau.h"
 
 namespace stillpoint::ode {
 
-/// A type that gives an explicit Runge–Kutta method as its tableau.
+/// A type that gives an explicit or diagonally implicit Runge–Kutta method as its tableau. It may have a
+/// member `Newton newton`, how implicit stages are solved for.
 template <class M>
-concept ExplicitRungeKutta = std::copyable<M> && requires(const M& method) {
+concept RungeKutta = std::copyable<M> && requires(const M& method) {
   { method.tableau() } -> std::same_as<const Tableau&>;
 };
 
@@ -21,11 +23,12 @@ concept ExplicitRungeKutta = std::copyable<M> && requires(const M& method) {
 class Method {
  public:
   template <class M>
-  requires(!std::same_as<M, Method> && ExplicitRungeKutta<M>)
+  requires(!std::same_as<M, Method> && RungeKutta<M>)
       Method(M method)  // NOLINT(google-explicit-constructor): options are written as the method's name
       : name_(stillpoint::detail::type_name(typeid(M))) {
     const auto held = std::make_shared<const M>(std::move(method));
     tableau_ = std::shared_ptr<const Tableau>(held, &held->tableau());
+    if constexpr (requires { held->newton; }) newton_ = held->newton;
   }
 
   template <class M>
@@ -55,12 +58,21 @@ class Method {
   int embedded_order() const { return tableau_ ? tableau_->embedded_order : stepping_->embedded_order; }
   /// Null if it is none.
   const Tableau* tableau() const { return tableau_.get(); }
+  /// How implicit stages of a tableau are solved for.
+  const Newton& newton() const { return newton_; }
+  /// The same method for another equation, of which `Newton::jacobian` knows nothing.
+  Method without_jacobian() const {
+    Method other = *this;
+    other.newton_.jacobian = nullptr;
+    return other;
+  }
   /// Null if it is a tableau.
   const Stepping* stepping() const { return stepping_.get(); }
 
  private:
   std::string name_;
   std::shared_ptr<const Tableau> tableau_;
+  Newton newton_;
   std::shared_ptr<const Stepping> stepping_;
 };
 

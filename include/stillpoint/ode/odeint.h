@@ -19,7 +19,7 @@ namespace stillpoint {
 ///
 /// **Steps** are joint by default: one for the batch, which suits its most difficult sample. A sample that
 /// fails is held where it was, and the others go on. With `Steps::PerSample`, or times `[B, T]`, each sample
-/// has its own. f is never called outside [t_0, t_(T−1)].
+/// has its own. f is never called outside [t_0, t_(T−1)], but for Kvaerno5, whose steps look ahead.
 ///
 /// **Dense output.** Tsit5, Dopri5 and Bosh3 have their own (of order 4, 4, 3). For other methods an output
 /// inside a step is a shorter step of the method itself, which has the method's order and costs its stages.

@@ -15,15 +15,16 @@ namespace stillpoint::ode {
 
 /// How the solve of one sample ended.
 enum class Status : std::uint8_t {
-  Finished,      ///< it reached its last time
-  Event,         ///< a terminal event ended it
-  StepTooSmall,  ///< the error stayed too large down to the smallest step
-  StepLimit,     ///< the steps ran out
-  NotFinite,     ///< the slope stayed NaN or infinite down to the smallest step
-  TimeLimit,     ///< the time to compute ran out
+  Finished,        ///< it reached its last time
+  Event,           ///< a terminal event ended it
+  StepTooSmall,    ///< the error stayed too large down to the smallest step
+  StepLimit,       ///< the steps ran out
+  NotFinite,       ///< the slope stayed NaN or infinite down to the smallest step
+  TimeLimit,       ///< the time to compute ran out
+  StagesNotFound,  ///< Newton's method did not find the stages of an implicit method, down to that step
 };
 
-/// "finished", "event", "step too small", "step limit", "not finite" or "time limit".
+/// "finished", "event", "step too small", "step limit", "not finite", "time limit" or "stages not found".
 const char* to_string(Status status);
 
 /// What a solve did. The vectors have one entry a sample. With joint steps all samples that finish report the
@@ -39,6 +40,10 @@ struct Stats {
   std::int64_t evaluations = 0;
   /// The same counted per sample: less than evaluations · B if finished samples were left out.
   std::int64_t sample_evaluations = 0;
+  // Of an implicit method, each for the whole batch. Evaluations count those that these need.
+  std::int64_t newton_iterations = 0;
+  std::int64_t jacobians = 0;       ///< ∂f/∂y
+  std::int64_t factorizations = 0;  ///< of I − hγ ∂f/∂y
 
   /// The latest backward pass through this solution, if its rule solves an equation for it or goes back to
   /// where the solve came from; its fields are empty until there was one. Null for other rules. Read it only

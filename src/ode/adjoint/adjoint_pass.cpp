@@ -187,7 +187,9 @@ class Pass : public std::enable_shared_from_this<Pass> {
   at::Tensor plain(const at::Tensor& t, const at::Tensor& y, const at::Tensor& a) {
     const auto tape = std::make_shared<const Tape>([&](const at::Tensor& at) { return slope(t, at); }, y);
     at::Tensor dz = joined(flat(tape->value()), -flat(tape->vjp(a))).contiguous();
-    if (p_.frozen.joint) evaluated_.insert({dz.unsafeGetTensorImpl(), {dz, tape, t, a}});
+    // Slopes at implicit stages are no evaluations.
+    const bool stages_known = p_.frozen.joint && !p_.options.method.tableau()->is_implicit();
+    if (stages_known) evaluated_.insert({dz.unsafeGetTensorImpl(), {dz, tape, t, a}});
     return dz;
   }
 

@@ -160,7 +160,7 @@ template <class Choice>
 OdeintOptions backward_options(const Choice& choice, const Frozen& frozen, const char* name) {
   const OdeintOptions& given = *frozen.options;
   OdeintOptions options;
-  options.method = choice.method.value_or(given.method);
+  options.method = choice.method ? *choice.method : given.method.without_jacobian();
   TORCH_CHECK(options.method.tableau() != nullptr, "gradient: ode::", name,
               " expects a method with a tableau for the backward solve, got ", options.method.name(),
               "; give it one of its own, such as ode::Tsit5");
