@@ -4,6 +4,7 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -21,10 +22,12 @@ namespace {
 std::string cell(const NistProblem& problem, const torch::Tensor& start,
                  const sp::LeastSquaresSolver& solver) {
   const torch::NoGradGuard no_grad;
-  const auto [b, stats] =
-      sp::least_squares([&](const torch::Tensor& x) { return problem.residual(x); }, start,
-                        {.solver = solver, .on_failure = sp::OnFailure::Ignore});
+  const auto [b, stats] = sp::least_squares([&](const torch::Tensor& x) { return problem.residual(x); },
+                                            start, {.solver = solver, .on_failure = sp::OnFailure::Ignore});
   const double digits = sp::test::agreeing_digits(b, problem.certified);
+  const double sum = problem.residual(b).square().sum().item<double>();
+  const bool same_sum = std::abs(sum / problem.sum_of_squares - 1) < 1e-6;
+  if (stats.converged() && digits < 4) return same_sum ? "mirrored" : "another minimum";
   char text[64];
   std::snprintf(text, sizeof text, "%.1f in %d", digits, static_cast<int>(stats.evaluations));
   if (stats.converged()) return text;

@@ -52,6 +52,7 @@
 #include "stillpoint/ode/methods/runge_kutta.h"
 #include "stillpoint/ode/methods/symplectic.h"
 #include "stillpoint/ode/odeint.h"
+#include "stillpoint/optim/covariance.h"
 #include "stillpoint/optim/least_squares.h"
 #include "stillpoint/optim/least_squares_solvers/dogleg.h"
 #include "stillpoint/optim/least_squares_solvers/gauss_newton.h"

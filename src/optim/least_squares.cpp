@@ -26,7 +26,8 @@ const char* fit_advice(Status status) {
     case Status::NonFinite:
       return "start where the residual and its derivative are finite";
     case Status::Stalled:
-      return "loosen the tolerance or work in double if the residuals are rounded; fix or bound unknowns that "
+      return "loosen the tolerance or work in double if the residuals are rounded; fix or bound unknowns "
+             "that "
              "no residual depends on";
     case Status::TimeLimit:
       return "allow more time, or start nearer";
@@ -45,7 +46,7 @@ struct FoundByFit {
 
 // ∇F at x. With the Hessian of Gauss and Newton, a function that equals it there and whose derivative in x is
 // that matrix: the Jacobian does not follow x.
-at::Tensor gradient_of_cost(const Residual& residual, const detail::FitCost& cost, optim::Hessian hessian,
+at::Tensor gradient_of_cost(const Map& residual, const detail::FitCost& cost, optim::Hessian hessian,
                             const at::Tensor& x) {
   if (hessian == optim::Hessian::Exact) {
     return detail::gradient_of([&](const at::Tensor& z) { return cost.value(residual(z)); }, x);
@@ -56,7 +57,7 @@ at::Tensor gradient_of_cost(const Residual& residual, const detail::FitCost& cos
 }
 
 // What has to vanish at a solution z = D x, for D > 0.
-Condition stationarity_of_fit(const Residual& residual, const detail::FitCost& cost,
+Condition stationarity_of_fit(const Map& residual, const detail::FitCost& cost,
                               const LeastSquaresOptions& options, const at::Tensor& scale) {
   detail::Bounds bounds{options.lower, options.upper};
   if (bounds.lower.defined()) bounds.lower = bounds.lower * scale;
@@ -114,22 +115,25 @@ Fitted run_fit(detail::FitProblem& problem, const at::Tensor& x0, const LeastSqu
 
 Solution<at::Tensor> least_squares(const Residual& residual, const at::Tensor& x0,
                                    const LeastSquaresOptions& options) {
-  TORCH_CHECK(residual != nullptr, "residual: expected a function, got an empty one");
+  TORCH_CHECK(residual.map != nullptr, "residual: expected a function, got an empty one");
   check_arguments(x0, options);
-  const Residual checked = detail::checked_residual(residual);
+  for (const at::Tensor& input : residual.inputs) {
+    TORCH_CHECK(input.defined() && input.dim() > 0 && input.size(0) == x0.size(0),
+                "inputs: expected tensors [B, …] with B = ", x0.size(0), " as of x0");
+  }
+  const Map checked = detail::checked_residual(residual);
   const detail::FitCost cost{options.loss, options.block};
   const at::Tensor one = at::ones({}, x0.options().requires_grad(false));
   LeastSquaresOptions exact = options;
   exact.hessian = optim::Hessian::Exact;
   exact.lower = exact.upper = at::Tensor();
-  detail::FitProblem problem{
-      .residual = detail::CheckedResidual(residual),
-      .cost = cost,
-      .gradient = CheckedMap(stationarity_of_fit(checked, cost, exact, one)),
-      .bounds = detail::Bounds{options.lower, options.upper}.detached(),
-      .tolerance = options.tolerance.resolved(x0.scalar_type()),
-      .max_iterations = options.max_iterations,
-      .deadline = options.time_limit ? Deadline(*options.time_limit) : Deadline()};
+  detail::FitProblem problem{.residual = detail::CheckedResidual(residual),
+                             .cost = cost,
+                             .gradient = CheckedMap(stationarity_of_fit(checked, cost, exact, one)),
+                             .bounds = detail::Bounds{options.lower, options.upper}.detached(),
+                             .tolerance = options.tolerance.resolved(x0.scalar_type()),
+                             .max_iterations = options.max_iterations,
+                             .deadline = options.time_limit ? Deadline(*options.time_limit) : Deadline()};
   Solution<at::Tensor> solution;
   Stats& stats = solution.stats;
   const Fitted fitted = run_fit(problem, x0, options.solver, stats);
@@ -137,7 +141,8 @@ Solution<at::Tensor> least_squares(const Residual& residual, const at::Tensor& x
   stats.method = options.solver.name();
   stats.advice = &fit_advice;
   stats.evaluations = problem.residual.evaluations() + problem.gradient.evaluations();
-  stats.sample_evaluations = stats.evaluations * x0.size(0);
+  stats.sample_evaluations =
+      problem.residual.sample_evaluations() + problem.gradient.evaluations() * x0.size(0);
   stats.jacobian_products = problem.residual.jacobian_products() + problem.gradient.jacobian_products();
   if (at::GradMode::is_enabled()) {
     const CheckedMap map(stationarity_of_fit(checked, cost, options, fitted.scale));
@@ -155,9 +160,9 @@ Solution<std::vector<at::Tensor>> least_squares(const ListResidual& residual,
                                                 const LeastSquaresOptions& options) {
   TORCH_CHECK(residual != nullptr, "residual: expected a function, got an empty one");
   const Packing packing(x0);
-  const Solution<at::Tensor> packed = least_squares(
-      [residual, packing](const at::Tensor& x) { return residual(packing.unpack(x)); }, packing.pack(x0),
-      options);
+  const Solution<at::Tensor> packed =
+      least_squares([residual, packing](const at::Tensor& x) { return residual(packing.unpack(x)); },
+                    packing.pack(x0), options);
   return {packing.unpack(packed.value), packed.stats};
 }
 

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "stillpoint/core/map.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/tolerance.h"
 #include "stillpoint/equations/gradients/implicit_gradient.h"
@@ -30,8 +33,20 @@ enum class Hessian : std::uint8_t {
 }  // namespace optim
 
 /// The residuals: from a batch of samples `[B, …]` to some numbers for each, `[B, M…]`. As for a `Map`, it is
-/// deterministic, samples do not depend on each other, and a backward pass may call it again.
-using Residual = std::function<at::Tensor(const at::Tensor& x)>;
+/// deterministic, samples do not depend on each other, and a backward pass may call it again. It is made
+/// implicitly from a function of x, or from `{f, inputs}`.
+struct Residual {
+  template <class F>
+  requires(std::is_invocable_r_v<at::Tensor, F&, const at::Tensor&>)
+      Residual(F f)  // NOLINT(google-explicit-constructor): residuals are written as their function
+      : map(std::move(f)) {}
+  /// f(x, inputs), with inputs `[B, …]`, so that it can be evaluated for some of the samples.
+  Residual(MapWithInputs f, std::vector<at::Tensor> f_inputs);
+
+  std::function<at::Tensor(const at::Tensor& x)> map;
+  MapWithInputs divisible = {};  ///< the function that takes inputs; empty if there are none
+  std::vector<at::Tensor> inputs = {};
+};
 /// The same for unknowns of several tensors, `[B, …]` each with the same B.
 using ListResidual = std::function<at::Tensor(const std::vector<at::Tensor>& x)>;
 
@@ -85,12 +100,17 @@ struct LeastSquaresOptions {
 /// `minimize`. The Hessian has to be regular at the minimum; else the backward pass reports itself as
 /// inaccurate. No gradient flows to x0. `hessian` replaces ∂²F by what many libraries take.
 ///
+/// **Leaving finished samples out.** `least_squares({f, inputs}, x0)` takes a residual `f(x, inputs)` that is
+/// given what belongs to each sample as `inputs` (`[B, …]` each) instead of capturing it. Whenever a quarter
+/// of the samples have finished, these are left out of its evaluations and Jacobians, but not of the test.
+/// Results may differ from those of the whole batch in rounding.
+///
 /// **Errors.** A c10::Error if the residual is empty or returns another batch, dtype or device, if x0 is no
-/// batch or in half precision, if `block` does not divide the number of residuals, if bounds do not fit x0 or
-/// cross, or if an option is out of range. **Cost.** That of the solver, which see: it writes out the
-/// Jacobian, `[B, M, N]`, by M products or N forward ones, whichever are cheaper. The test takes N products
-/// of second order, mostly once or twice in a solve, and an eigenvalue decomposition. For thousands of
-/// unknowns choose `minimize`.
+/// batch or in half precision, if `block` does not divide the number of residuals, if samples of one with
+/// inputs depend on each other, if bounds do not fit x0 or cross, or if an option is out of range. **Cost.**
+/// That of the solver, which see: it writes out the Jacobian, `[B, M, N]`, by M products or N forward ones,
+/// whichever are cheaper. The test takes N products of second order, mostly once or twice in a solve, and an
+/// eigenvalue decomposition. For thousands of unknowns choose `minimize`.
 Solution<at::Tensor> least_squares(const Residual& residual, const at::Tensor& x0,
                                    const LeastSquaresOptions& options = {});
 

@@ -51,7 +51,7 @@ struct Tukey {
 /// A type that makes ρ(s) of a tensor of squares s, element by element, in tensors that autograd can
 /// differentiate: one of the above, or your own.
 template <class L>
-concept RobustLossType = std::copyable<L> && requires(const L& loss, const at::Tensor& s) {
+concept RobustLossType = std::copy_constructible<L> && requires(const L& loss, const at::Tensor& s) {
   { loss(s) } -> std::same_as<at::Tensor>;
 };
 

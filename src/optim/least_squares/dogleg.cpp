@@ -26,10 +26,7 @@ at::Tensor step_within_region(const detail::Fit& fit, const std::vector<double>&
 void Dogleg::solve(detail::Fit& fit) const {
   TORCH_CHECK(first_radius > 0.0, "Dogleg.first_radius: expected a number > 0, got ", first_radius);
   if (!fit.goes_on()) return;
-  std::vector<double> radius =
-      detail::row_norms((fit.scale() * fit.point().x).contiguous(), Norm::Euclidean);
-  for (double& number : radius) number = number > 0.0 ? first_radius * number : first_radius;
-  detail::TrustRegion regions(std::move(radius));
+  detail::TrustRegion regions(fit.first_radii(first_radius));
   do {
     const detail::Fit::Attempt tried = fit.attempt(step_within_region(fit, regions.radius()));
     regions.judge(tried.length, tried.gain, fit.running());

@@ -63,12 +63,13 @@ Fit::Fit(FitProblem& problem, const at::Tensor& x0)
 }
 
 Fit::Trial Fit::evaluate(const at::Tensor& x) {
-  Trial trial{{.x = x}, problem_.residual.record(x.view(shape_)), {}, {}};
-  const at::Tensor& r = trial.recorded.value();
+  Trial trial{{.x = x}, problem_.residual.record(x.view(shape_), running_), {}, {}};
+  const at::Tensor r = trial.recorded.value();
   const bool squared = problem_.cost.is_squared();
   if (!unit_.defined()) {
     problem_.cost.check(r);
-    unit_ = squared ? to_column(power_units(row_norms(r, Norm::Maximum)), x) : at::ones_like(x.slice(1, 0, 1));
+    unit_ =
+        squared ? to_column(power_units(row_norms(r, Norm::Maximum)), x) : at::ones_like(x.slice(1, 0, 1));
   }
   if (!squared) trial.root_weights = problem_.cost.weights(r).sqrt();
   trial.weighted = squared ? r / unit_ : trial.root_weights * r;
@@ -130,8 +131,7 @@ void Fit::measure() {
   const at::Tensor unit = at::where(columns > 0, columns, 1);
   const at::Tensor matrix = point_.triangle / unit.unsqueeze(1);
   const at::Tensor right = -point_.right;
-  const at::Tensor step =
-      at::linalg_solve_triangular(matrix, right.unsqueeze(2), /*upper=*/true).squeeze(2);
+  const at::Tensor step = at::linalg_solve_triangular(matrix, right.unsqueeze(2), /*upper=*/true).squeeze(2);
   gauss_newton_ = least_squares_where_singular(matrix, right, step, running_) / unit;
   step_ = step_size(gauss_newton_, point_.x, columns, problem_.tolerance);
   const std::vector<double> slope = slope_of(point_);
@@ -207,6 +207,12 @@ void Fit::judge(const Mask& candidates, bool last) {
   if (saddles.any() && !last) leave(saddles, verdict);
 }
 
+std::vector<double> Fit::first_radii(double factor) const {
+  std::vector<double> radius = row_norms((scale_ * point_.x).contiguous(), Norm::Euclidean);
+  for (double& number : radius) number = number > 0.0 ? factor * number : factor;
+  return radius;
+}
+
 at::Tensor Fit::image(const at::Tensor& d) const { return matrix_times(point_.triangle, d); }
 
 // x + d within the bounds, for the running samples.
@@ -230,8 +236,7 @@ Fit::Attempt Fit::attempt(const at::Tensor& d) {
   const at::Tensor there = step_within(select_rows(tries_newton_, newton_, d));
   const at::Tensor step = there - point_.x;
   const at::Tensor y = image(step);
-  const std::vector<double> promised =
-      to_host(-dot_of_rows(point_.right, y) - 0.5 * dot_of_rows(y, y));
+  const std::vector<double> promised = to_host(-dot_of_rows(point_.right, y) - 0.5 * dot_of_rows(y, y));
   const std::vector<double> rounding = noise();
   const std::vector<double> slope = slope_of(point_);
   const std::vector<double> moved = to_host((step != 0).any(1).to(at::kDouble));

@@ -31,7 +31,7 @@ struct FitProblem {
 /// Where a fit stands; one row a sample, with the numbers of x in a row. The residuals are weighted by their
 /// losses, and in units of each sample's first ones. Unknowns that a bound holds have columns of zeros.
 struct FitPoint {
-  at::Tensor x;              ///< [B, N]
+  at::Tensor x;                   ///< [B, N]
   std::vector<double> cost = {};  ///< ½ Σ ρ, not finite where the residuals or their derivatives are not
   at::Tensor triangle = {};       ///< R, [B, N, N], with RᵀR = JᵀJ
   at::Tensor right = {};          ///< Qᵀr, [B, N]
@@ -56,6 +56,8 @@ class Fit {
   const Mask& running() const { return running_; }
   /// D: of each column of J the largest norm so far; 1 if it has always been zero.
   const at::Tensor& scale() const { return scale_; }
+  /// Radii of first regions in the variables D x: so many times the start.
+  std::vector<double> first_radii(double factor) const;
   /// The shortest of the steps of Gauss and Newton, `[B, N]`.
   const at::Tensor& gauss_newton() const { return gauss_newton_; }
   /// y = R d: the model's change of the residuals along a step.
@@ -106,11 +108,11 @@ class Fit {
   FitPoint point_, trial_;
   at::Tensor scale_, gauss_newton_;
   at::Tensor influenced_;  // unknowns that some residual has depended on so far
-  StepSize step_;  // of Gauss and Newton
+  StepSize step_;          // of Gauss and Newton
   at::Tensor newton_;
   Mask running_;
-  Mask tries_newton_;    // Newton's step is known, and comes next
-  Mask rejected_newton_; // it did not help here
+  Mask tries_newton_;     // Newton's step is known, and comes next
+  Mask rejected_newton_;  // it did not help here
   Mask stuck_;
   std::vector<Status> status_;
   std::vector<double> length_, allowed_;  // of the latest judgement

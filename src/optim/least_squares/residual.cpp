@@ -1,14 +1,24 @@
 #include "optim/least_squares/residual.h"
 
 #include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
 #include <utility>
 #include <vector>
 
 #include "core/check.h"
+#include "core/rows/rows.h"
 
-namespace stillpoint::detail {
+namespace stillpoint {
+
+Residual::Residual(MapWithInputs f, std::vector<at::Tensor> f_inputs)
+    : divisible(std::move(f)), inputs(std::move(f_inputs)) {
+  if (divisible == nullptr) return;
+  map = [f = divisible, inputs = inputs](const at::Tensor& x) { return f(x, inputs); };
+}
+
+namespace detail {
 namespace {
 
 using ResidualMap = std::function<at::Tensor(const at::Tensor&)>;
@@ -29,20 +39,32 @@ at::Tensor checked_value(const ResidualMap& f, const at::Tensor& x) {
   return r.is_contiguous() ? r : r.contiguous();
 }
 
-}  // namespace
-
-ResidualMap checked_residual(ResidualMap f) {
+ResidualMap with_checks(ResidualMap f) {
   return [f = std::move(f)](const at::Tensor& x) { return checked_value(f, x); };
 }
 
-RecordedResidual::RecordedResidual(Tape tape, const at::Tensor& x, std::int64_t& products)
+}  // namespace
+
+ResidualMap checked_residual(const Residual& residual) { return with_checks(residual.map); }
+
+RecordedResidual::RecordedResidual(Tape tape, const at::Tensor& x, at::Tensor index, std::int64_t batch,
+                                   std::int64_t& products)
     : tape_(std::move(tape)),
       x_(x),
       value_(tape_.value().reshape({x.size(0), tape_.value().numel() / x.size(0)})),
+      index_(std::move(index)),
+      batch_(batch),
       products_(&products) {}
 
+at::Tensor RecordedResidual::scattered(const at::Tensor& some) const {
+  if (!index_.defined()) return some;
+  std::vector<std::int64_t> shape = some.sizes().vec();
+  shape[0] = batch_;
+  return at::zeros(shape, some.options()).index_copy_(0, index_, some);
+}
+
 at::Tensor RecordedResidual::jacobian() const {
-  return 2 * x_.numel() < value_.numel() ? by_columns() : by_rows();
+  return scattered(2 * x_.numel() < value_.numel() ? by_columns() : by_rows());
 }
 
 at::Tensor RecordedResidual::by_rows() const {
@@ -76,9 +98,43 @@ at::Tensor RecordedResidual::by_columns() const {
   return columns.permute({1, 2, 0});
 }
 
-RecordedResidual CheckedResidual::record(const at::Tensor& x) {
+RecordedResidual CheckedResidual::record(const at::Tensor& x, const Mask& running) {
   ++evaluations_;
-  return {Tape(checked_residual(f_), x), x, jacobian_products_};
+  const bool was_whole = !index_.defined();
+  if (residual_.divisible != nullptr) narrow(x, running);
+  if (!index_.defined()) {
+    sample_evaluations_ += x.size(0);
+    return {Tape(with_checks(residual_.map), x), x, {}, x.size(0), jacobian_products_};
+  }
+  const at::Tensor some = x.index_select(0, index_);
+  sample_evaluations_ += some.size(0);
+  const auto f = [&](const at::Tensor& z) { return residual_.divisible(z, inputs_); };
+  Tape tape(with_checks(f), some);
+  if (was_whole) check_independence(x, tape.value());
+  return {std::move(tape), some, index_, x.size(0), jacobian_products_};
 }
 
-}  // namespace stillpoint::detail
+void CheckedResidual::narrow(const at::Tensor& x, const Mask& running) {
+  const std::int64_t evaluated = index_.defined() ? index_.size(0) : x.size(0);
+  if (!running.any() || 4 * running.count() > 3 * evaluated) return;
+  std::vector<std::int64_t> rows;
+  for (std::size_t b = 0; b < running.size(); ++b) {
+    if (running[b]) rows.push_back(static_cast<std::int64_t>(b));
+  }
+  index_ = at::tensor(rows, at::kLong).to(x.device());
+  inputs_.clear();
+  for (const at::Tensor& input : residual_.inputs) inputs_.push_back(input.detach().index_select(0, index_));
+}
+
+void CheckedResidual::check_independence(const at::Tensor& x, const at::Tensor& some) const {
+  const at::NoGradGuard no_grad;
+  const double difference = disagreement(some, residual_.map(x).index_select(0, index_));
+  TORCH_CHECK(
+      difference == 0.0,
+      "residual: expected one whose samples do not depend on each other, but without the finished ones "
+      "the others change by ",
+      difference, "; let it capture its inputs instead of passing them, and nothing is left out");
+}
+
+}  // namespace detail
+}  // namespace stillpoint

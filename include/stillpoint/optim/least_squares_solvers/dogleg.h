@@ -12,7 +12,7 @@ namespace stillpoint::optim {
 /// (Powell 1970, "A hybrid method for nonlinear equations"; Nocedal, Wright 2006, section 4.1.)
 struct Dogleg {
   /// > 0, relative to the start in scaled variables, 0.1 to 100. Lower it where first steps overflow.
-  double first_radius = 100.0;
+  double first_radius = 1.0;
 
   void solve(detail::Fit& fit) const;
 };
