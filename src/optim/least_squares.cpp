@@ -52,7 +52,7 @@ at::Tensor gradient_of_cost(const Map& residual, const detail::FitCost& cost, op
     return detail::gradient_of([&](const at::Tensor& z) { return cost.value(residual(z)); }, x);
   }
   const at::Tensor r = residual(x);
-  const at::Tensor pulled = (cost.weights(r) * r.reshape({r.size(0), -1})).reshape(r.sizes());
+  const at::Tensor pulled = cost.weights(r).reshape(r.sizes()) * r;
   return vjp(residual, x.detach(), pulled, at::GradMode::is_enabled()).product;
 }
 

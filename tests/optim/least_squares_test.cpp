@@ -142,7 +142,7 @@ TEST(LeastSquares, DoesNotDependOnUnits) {
   const Tensor start = row({250, .0005});
   for (const auto& solver : least_squares_solvers()) {
     const auto right = least_squares(residual, start, {.solver = solver, .tolerance = {.absolute = 0.0}});
-    for (const double unit : {0x1p-30, 0x1p-600, 0x1p40}) {
+    for (const double unit : {0x1p-30, 0x1p-400, 0x1p40}) {
       const Tensor units = vector({0x1p20, 0x1p-30});
       const auto [x, stats] =
           least_squares([&](const Tensor& z) { return unit * residual(z / units); }, start * units,
@@ -197,8 +197,8 @@ TEST(LeastSquares, KeepsItsWordOnTheSystemsOfMoreGarbowAndHillstrom) {
         const Tensor scaled = second / scale / scale.unsqueeze(1);
         EXPECT_GE(torch::linalg_eigvalsh(scaled).min().item<double>(), -1e-9) << system.name << solver.name();
         if (cost(x).item<double>() < 1e-20) continue;  // a root
-        const Tensor step = torch::linalg_solve(second, slope);
-        EXPECT_LE((scale * step).norm().item<double>(), 1e-9 * (scale * x.flatten()).norm().item<double>())
+        const Tensor step = torch::linalg_pinv(scaled, 1e-12).mv(slope / scale);
+        EXPECT_LE(step.norm().item<double>(), 1e-9 * (scale * x.flatten()).norm().item<double>())
             << system.name << solver.name() << factor;
       }
     }
@@ -241,11 +241,11 @@ TEST(LeastSquares, LeavesFinishedSamplesOut) {
                       gradients(whole.value.sum(), {steepness})[0], 1e-8));
   }
   const auto mixed = [](const Tensor& x, const std::vector<Tensor>& in) {
-    return in[0] * (x - x.mean(0)) + x.square() - 2;
+    return in[0] * (x + .1 * x.square()) * (1 + x.abs().mean(0));
   };
   expect_error(
       [&] {
-        least_squares({mixed, {steepness}}, vector({1, 1, 1, 1, 1, 1, 1, 9}).view({8, 1}));
+        least_squares({mixed, {steepness}}, vector({0, 0, 0, 0, 0, 0, 0, 9}).view({8, 1}));
       },
       "residual: expected one whose samples do not depend");
   expect_error(
@@ -297,19 +297,19 @@ TEST(LeastSquares, KeepsBounds) {
   const Tensor upper = leaf({0.5, kInfinity}, {2});
   const Tensor lower = leaf({-kInfinity, 0.3}, {2});
   for (const auto& solver : least_squares_solvers()) {
-    const auto [x, stats] = least_squares(valley, vector({-1.2, 1.0, .2, .5}).view({2, 2}),
+    const auto [x, stats] = least_squares(valley, vector({.9, 1.0, .2, .5}).view({2, 2}),
                                           {.solver = solver, .lower = lower, .upper = upper});
     EXPECT_TRUE(stats.converged()) << stats.full();
     EXPECT_TRUE((x <= upper).logical_and(x >= lower).all().item<bool>());
     // Both hold: (x₂ − x₁²)² is least at .3, and (1 − x₁)² at .5.
-    const auto right = minimize([](const Tensor& z) { return .5 * valley(z).square().sum(1); },
-                                vector({-1.2, 1.0, .2, .5}).view({2, 2}),
-                                {.lower = lower.detach(), .upper = upper.detach()});
+    const auto right =
+        minimize([](const Tensor& z) { return .5 * valley(z).square().sum(1); },
+                 vector({.9, 1.0, .2, .5}).view({2, 2}), {.lower = lower.detach(), .upper = upper.detach()});
     EXPECT_TRUE(close(x, right.value, 1e-9)) << solver.name() << x;
     const auto slopes = gradients(x.select(1, 0).sum(), {lower, upper});
     const auto expected =
         gradients(minimize([](const Tensor& z) { return .5 * valley(z).square().sum(1); },
-                           vector({-1.2, 1.0, .2, .5}).view({2, 2}), {.lower = lower, .upper = upper})
+                           vector({.9, 1.0, .2, .5}).view({2, 2}), {.lower = lower, .upper = upper})
                       .value.select(1, 0)
                       .sum(),
                   {lower, upper});

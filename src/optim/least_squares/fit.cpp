@@ -161,7 +161,7 @@ bool Fit::goes_on() {
   const bool is_late = problem_.deadline.passed();
   const bool last = is_late || steps_ >= problem_.max_iterations;
   const Mask looked_at = candidates(last);
-  if (looked_at.any()) judge(looked_at, last);
+  if (looked_at.any() && judge(looked_at, last)) return goes_on();
   if (!last) return running_.any();
   for (std::size_t b = 0; b < status_.size(); ++b) {
     if (running_[b] && is_late) status_[b] = Status::TimeLimit;
@@ -169,7 +169,8 @@ bool Fit::goes_on() {
   return false;
 }
 
-void Fit::judge(const Mask& candidates, bool last) {
+// Whether a sample was moved away from a saddle.
+bool Fit::judge(const Mask& candidates, bool last) {
   const at::Tensor x = point_.x.view(shape_);
   at::Tensor hessian = -Linearization(problem_.gradient, x).dense() / unit_.square().unsqueeze(2);
   if (point_.free.defined()) {
@@ -204,7 +205,9 @@ void Fit::judge(const Mask& candidates, bool last) {
     stuck_[b] = 0;
   }
   newton_ = select_rows(tries_newton_, verdict.newton, newton_);
-  if (saddles.any() && !last) leave(saddles, verdict);
+  if (!saddles.any() || last) return false;
+  leave(saddles, verdict);
+  return true;
 }
 
 std::vector<double> Fit::first_radii(double factor) const {

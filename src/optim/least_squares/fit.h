@@ -97,7 +97,7 @@ class Fit {
   std::vector<double> slope_of(const FitPoint& point) const;
   void measure();
   Mask candidates(bool last) const;
-  void judge(const Mask& candidates, bool last);
+  bool judge(const Mask& candidates, bool last);
   void leave(const Mask& saddles, const Verdict& verdict);
   void move_to(const FitPoint& next, const Mask& moved);
   void end(std::size_t b, Status status);

@@ -45,17 +45,21 @@ at::Tensor optim::Tukey::operator()(const at::Tensor& s) const {
 
 namespace detail {
 
+// The residuals of a sample in a row, also of no samples.
+static at::Tensor in_rows(const at::Tensor& residual) {
+  return residual.dim() == 1 ? residual.unsqueeze(1) : residual.flatten(1);
+}
+
 void FitCost::check(const at::Tensor& residual) const {
   TORCH_CHECK(block >= 1, "block: expected ≥ 1, got ", block);
-  const std::int64_t count = residual.numel() / residual.size(0);
-  TORCH_CHECK(count % block == 0, "block: expected a divisor of the ", count,
-              " residuals of a sample, got ", block);
+  const std::int64_t count = in_rows(residual).size(1);
+  TORCH_CHECK(count % block == 0, "block: expected a divisor of the ", count, " residuals of a sample, got ",
+              block);
 }
 
 at::Tensor FitCost::squares(const at::Tensor& residual) const {
-  const std::int64_t batch = residual.size(0);
-  const std::int64_t count = residual.numel() / batch;
-  return residual.reshape({batch, count / block, block}).square().sum(2);
+  const at::Tensor rows = in_rows(residual);
+  return rows.reshape({rows.size(0), rows.size(1) / block, block}).square().sum(2);
 }
 
 at::Tensor FitCost::value(const at::Tensor& residual) const {
