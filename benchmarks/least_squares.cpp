@@ -8,7 +8,7 @@ namespace sp = stillpoint;
 
 namespace {
 
-constexpr std::int64_t kSteps = 4;
+constexpr std::int64_t kFitSteps = 4;
 
 /// A residual of as many numbers as unknowns, through a network of some layers; none of them vanishes.
 struct Fitted {
@@ -50,16 +50,16 @@ void cost_of_steps(Table& table, std::int64_t width, std::int64_t batch, int dep
       return sp::least_squares(f, x,
                                {.solver = solver,
                                 .tolerance = {.relative = 0, .absolute = 0},
-                                .max_iterations = kSteps,
+                                .max_iterations = kFitSteps,
                                 .on_failure = sp::OnFailure::Ignore})
           .stats;
     };
     const auto stats = solve();
-    TORCH_CHECK(stats.jacobian_products == (kSteps + 2) * width && stats.evaluations == kSteps + 2,
+    TORCH_CHECK(stats.jacobian_products == (kFitSteps + 2) * width && stats.evaluations == kFitSteps + 2,
                 "expected derivatives at each step, got ", stats.full());
     table.row(std::to_string(width) + " x " + std::to_string(batch) + ", " + std::to_string(depth) +
                   " layers, " + solver.name(),
-              time_ratio(solve, [&] { evaluate_alone(f, x, kSteps); }), 1.15);
+              time_ratio(solve, [&] { evaluate_alone(f, x, kFitSteps); }), 1.15);
   }
 }
 

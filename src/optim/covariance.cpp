@@ -80,6 +80,32 @@ at::Tensor held_by_bounds(const detail::Bounds& bounds, const WeightedModel& mod
   return bounds.detached().holds(x.detach(), gradient).reshape({x.size(0), -1});
 }
 
+// The rank of a Jacobian with scaled columns, of which those held have rows of their own.
+void judge_rank(const at::Tensor& jacobian, const at::Tensor& held, Covariance& result) {
+  const at::Tensor values = at::linalg_svdvals(detail::finite_or_zero(jacobian));
+  const double rounding = detail::machine_epsilon(jacobian.scalar_type()) *
+                          static_cast<double>(std::max(jacobian.size(1), jacobian.size(2)));
+  const at::Tensor counts = values > rounding * values.amax(1, /*keepdim=*/true);
+  const std::vector<double> rank = detail::to_host((counts.sum(1) - held.sum(1)).to(at::kDouble));
+  const std::vector<double> wanted = detail::to_host(held.logical_not().sum(1).to(at::kDouble));
+  const at::Tensor finite = jacobian.isfinite().all(2).all(1);
+  const std::vector<double> sound = detail::to_host(finite.to(at::kDouble));
+  result.singular = Mask(rank.size());
+  for (std::size_t b = 0; b < rank.size(); ++b) {
+    result.rank.push_back(static_cast<std::int64_t>(rank[b]));
+    result.singular[b] = rank[b] < wanted[b] || sound[b] == 0.0;
+  }
+}
+
+// R⁻¹, with RᵀR = JᵀJ, where that is not singular; differentiable.
+at::Tensor inverse_triangle(const at::Tensor& jacobian, const at::Tensor& singular) {
+  const at::TensorOptions options = jacobian.options().requires_grad(false);
+  const at::Tensor identity = at::eye(jacobian.size(1), jacobian.size(2), options);
+  const at::Tensor triangle = std::get<1>(at::linalg_qr(at::where(singular, identity, jacobian)));
+  const at::Tensor unit = at::eye(jacobian.size(2), options).expand_as(triangle);
+  return at::linalg_solve_triangular(triangle, unit, /*upper=*/true);
+}
+
 }  // namespace
 
 Covariance covariance(const Residual& residual, const at::Tensor& x, const CovarianceOptions& options) {
@@ -95,7 +121,6 @@ Covariance covariance(const Residual& residual, const at::Tensor& x, const Covar
   const detail::FitCost cost{options.loss, options.block};
   const WeightedModel model = weighted_model(residual, cost, x);
   const std::int64_t count = model.residual.size(1);
-  const std::int64_t width = model.jacobian.size(2);
 
   // Each held unknown gets a row of its own, which makes it known.
   const at::Tensor held = held_by_bounds(bounds, model, x);
@@ -106,31 +131,14 @@ Covariance covariance(const Residual& residual, const at::Tensor& x, const Covar
   jacobian = at::cat({jacobian / scale.unsqueeze(1), at::diag_embed(1 - free)}, 1);
 
   Covariance result;
-  const at::Tensor values = at::linalg_svdvals(detail::finite_or_zero(jacobian.detach()));
-  const double rounding =
-      detail::machine_epsilon(x.scalar_type()) * static_cast<double>(std::max(count, width));
-  const at::Tensor rank = (values > rounding * values.amax(1, /*keepdim=*/true)).sum(1) - held.sum(1);
-  const std::vector<double> ranks = detail::to_host(rank.to(at::kDouble));
-  const std::vector<double> wanted = detail::to_host(free.sum(1).to(at::kDouble));
-  const at::Tensor finite = jacobian.detach().isfinite().all(2).all(1);
-  const std::vector<double> sound = detail::to_host(finite.to(at::kDouble));
-  result.singular = Mask(ranks.size());
-  for (std::size_t b = 0; b < ranks.size(); ++b) {
-    result.rank.push_back(static_cast<std::int64_t>(ranks[b]));
-    result.singular[b] = ranks[b] < wanted[b] || sound[b] == 0.0;
-  }
-
+  judge_rank(jacobian.detach(), held, result);
   const at::Tensor degrees = static_cast<double>(count) - free.sum(1);
   const at::Tensor estimate =
       2.0 * cost.value(model.residual) / at::where(degrees > 0, degrees, at::full_like(degrees, kNaN));
   result.variance = options.variance ? at::full_like(degrees, *options.variance) : estimate;
 
   const at::Tensor singular = detail::to_mask(result.singular, jacobian);
-  const at::Tensor identity = at::eye(jacobian.size(1), width, jacobian.options().requires_grad(false));
-  const at::Tensor triangle = std::get<1>(at::linalg_qr(at::where(singular, identity, jacobian)));
-  const at::Tensor unit = at::eye(width, triangle.options().requires_grad(false)).expand_as(triangle);
-  const at::Tensor inverse =
-      at::linalg_solve_triangular(triangle, unit, /*upper=*/true) * (free / scale).unsqueeze(2);
+  const at::Tensor inverse = inverse_triangle(jacobian, singular) * (free / scale).unsqueeze(2);
   const at::Tensor matrix =
       result.variance.reshape({-1, 1, 1}) * at::matmul(inverse, inverse.transpose(1, 2));
   result.matrix = at::where(singular, at::full_like(matrix, kNaN), matrix);
