@@ -92,10 +92,8 @@ const std::map<std::string, Model>& models() {
          return b[1] - b[2] * x.select(0, 0) * torch::exp(-b[3] * x.select(0, 1));
        }},
       {"Rat42", [](const auto& b, const auto& x) { return b[1] / (1 + torch::exp(b[2] - b[3] * x)); }},
-      {"Rat43",
-       [](const auto& b, const auto& x) {
-         return b[1] / torch::pow(1 + torch::exp(b[2] - b[3] * x), 1 / b[4]);
-       }},
+      {"Rat43", [](const auto& b,
+                   const auto& x) { return b[1] / torch::pow(1 + torch::exp(b[2] - b[3] * x), 1 / b[4]); }},
       {"Roszman1",
        [](const auto& b, const auto& x) {
          return b[1] - b[2] * x - torch::atan(b[3] / (x - b[4])) / std::numbers::pi;

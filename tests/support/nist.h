@@ -32,8 +32,8 @@ const std::vector<std::string>& nist_names();
 /// Reads `name`.dat from a directory.
 NistProblem read_nist(const std::filesystem::path& directory, const std::string& name);
 
-/// To how many decimal digits numbers agree, at worst: −log10 of the relative error, at most 11, to which they
-/// are certified.
+/// To how many decimal digits numbers agree, at worst: −log10 of the relative error, at most 11, to which
+/// they are certified.
 double agreeing_digits(const Tensor& numbers, const Tensor& certified);
 
 /// The directory that STILLPOINT_NIST_DIR names; empty if it names none.

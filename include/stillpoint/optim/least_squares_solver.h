@@ -10,8 +10,8 @@ namespace detail {
 class Fit;
 }  // namespace detail
 
-/// A type that leads a least-squares fit to its end: one of those in stillpoint/optim/least_squares_solvers. A
-/// solver of your own goes through `optimum`.
+/// A type that leads a least-squares fit to its end: one of those in stillpoint/optim/least_squares_solvers.
+/// A solver of your own goes through `optimum`.
 template <class S>
 concept LeastSquaresSolverType = std::copyable<S> && requires(const S& solver, detail::Fit& fit) {
   solver.solve(fit);

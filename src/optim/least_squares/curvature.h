@@ -32,13 +32,13 @@ struct SecondOrder {
 
 /// What that says of the point.
 struct Verdict {
-  at::Tensor newton;            ///< where the quadratic model with moduli of curvature is least, `[B, N]`
-  StepSize size;                ///< of that
-  std::vector<double> least;    ///< the most negative curvature, relative to the largest; 0: none
-  std::vector<double> flat;     ///< 1 where some direction has no curvature but rounding, else 0
-  at::Tensor influence;         ///< S; zero where an unknown has neither influence nor curvature
-  at::Tensor escape;            ///< the direction of that curvature; along all of it the model falls by `fall`
-  std::vector<double> fall;     ///< ≤ 0
+  at::Tensor newton;          ///< where the quadratic model with moduli of curvature is least, `[B, N]`
+  StepSize size;              ///< of that
+  std::vector<double> least;  ///< the most negative curvature, relative to the largest; 0: none
+  std::vector<double> flat;   ///< 1 where some direction has no curvature but rounding, else 0
+  at::Tensor influence;       ///< S; zero where an unknown has neither influence nor curvature
+  at::Tensor escape;          ///< the direction of that curvature; along all of it the model falls by `fall`
+  std::vector<double> fall;   ///< ≤ 0
 };
 
 /// `cost` on the host. A curvature counts as zero if it is rounding error of the largest one.
