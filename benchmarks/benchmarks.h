@@ -5,6 +5,7 @@
 // One function a subject, each in a file of its name.
 void forward(Table& table);
 void gradient(Table& table);
+void least_squares(Table& table);
 void memory(Table& table);
 void odeint(Table& table);
 void evaluations(Table& table);

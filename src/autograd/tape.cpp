@@ -101,6 +101,8 @@ namespace {
 
 // Whether nobody else can see a sum change.
 bool is_ours_alone(const at::Tensor& sum) {
+  // Some derivatives are zeros without memory.
+  if (sum._is_zerotensor()) return false;
   return !at::GradMode::is_enabled() && sum.use_count() == 1 && sum.is_non_overlapping_and_dense() &&
          sum.has_storage() && sum.storage().use_count() == 1;
 }
