@@ -11,6 +11,22 @@
 namespace stillpoint::detail {
 
 at::Tensor LiveRows::operator()(const at::Tensor& z) {
+  const at::Tensor some = evaluate(z);
+  if (!index_.defined()) return some;
+  // A residual of zero whose Jacobian is that of a constant map, so that no system becomes singular by it.
+  const at::Tensor rest = condition_.form == Form::FixedPoint ? z.detach() : z.detach() - z;
+  return rest.index_copy(0, index_, some);
+}
+
+at::Tensor LiveRows::values(const at::Tensor& z) {
+  const at::Tensor some = evaluate(z);
+  if (!index_.defined()) return some;
+  const at::Tensor rest = 0.5 * (z - z.detach()).square().reshape({z.size(0), -1}).sum(1);
+  return rest.index_copy(0, index_, some);
+}
+
+// Of the samples in `index_`; of all if that is undefined.
+at::Tensor LiveRows::evaluate(const at::Tensor& z) {
   narrow(z);
   if (!index_.defined()) {
     sample_evaluations_ += z.size(0);
@@ -19,9 +35,7 @@ at::Tensor LiveRows::operator()(const at::Tensor& z) {
   sample_evaluations_ += index_.size(0);
   const at::Tensor some = condition_.divisible(z.index_select(0, index_), inputs_);
   if (!checked_) check_independence(z, some);
-  // A residual of zero whose Jacobian is that of a constant map, so that no system becomes singular by it.
-  const at::Tensor rest = condition_.form == Form::FixedPoint ? z.detach() : z.detach() - z;
-  return rest.index_copy(0, index_, some);
+  return some;
 }
 
 void LiveRows::narrow(const at::Tensor& z) {

@@ -21,12 +21,16 @@ class LiveRows {
   LiveRows(Condition condition, const Mask& running) : condition_(std::move(condition)), running_(running) {}
 
   at::Tensor operator()(const at::Tensor& z);
+  /// The same for a function with one number a sample, `[B]`: the others get zero, with a gradient of zero
+  /// and the Hessian of ½‖z‖².
+  at::Tensor values(const at::Tensor& z);
 
   std::int64_t sample_evaluations() const { return sample_evaluations_; }
   /// Evaluations made to compare.
   std::int64_t checks() const { return checked_ ? 1 : 0; }
 
  private:
+  at::Tensor evaluate(const at::Tensor& z);
   void narrow(const at::Tensor& z);
   void check_independence(const at::Tensor& z, const at::Tensor& some);
 

@@ -24,6 +24,12 @@ at::Tensor column_scale(const at::Tensor& matrix, const at::Tensor& before) {
 TrustRegion::TrustRegion(std::vector<double> radius)
     : radius_(std::move(radius)), accepted_(radius_.size()) {}
 
+void TrustRegion::renew(const Mask& marked, const std::vector<double>& radius) {
+  for (std::size_t b = 0; b < radius_.size(); ++b) {
+    if (marked[b]) radius_[b] = radius[b];
+  }
+}
+
 void TrustRegion::judge(const std::vector<double>& length, const std::vector<double>& ratio,
                         const Mask& running) {
   for (std::size_t b = 0; b < radius_.size(); ++b) {

@@ -29,6 +29,8 @@ class TrustRegion {
   /// The samples whose latest step is to be taken.
   const Mask& accepted() const { return accepted_; }
 
+  /// Gives the marked samples these radii, where what was learnt of theirs is of no use any more.
+  void renew(const Mask& marked, const std::vector<double>& radius);
   /// Takes in the steps of the running samples: their lengths, and their gains over the predicted ones.
   void judge(const std::vector<double>& length, const std::vector<double>& ratio, const Mask& running);
 

@@ -13,12 +13,13 @@ namespace stillpoint::test {
 namespace {
 
 std::vector<Minimizer> minimizers() {
-  return {optim::Lbfgs{},    optim::Newton{},      optim::GradientDescent{},
-          optim::NewtonCg{}, optim::NonlinearCg{}, optim::Bfgs{}};
+  return {optim::Lbfgs{},       optim::Newton{}, optim::GradientDescent{}, optim::NewtonCg{},
+          optim::NonlinearCg{}, optim::Bfgs{},   optim::TrustRegion{},     optim::SteihaugCg{}};
 }
 
 std::vector<Minimizer> bounded_minimizers() {
-  return {optim::Lbfgs{}, optim::Newton{}, optim::GradientDescent{}, optim::NewtonCg{}, optim::Bfgs{}};
+  return {optim::Lbfgs{}, optim::Newton{},      optim::GradientDescent{}, optim::NewtonCg{},
+          optim::Bfgs{},  optim::TrustRegion{}, optim::SteihaugCg{}};
 }
 
 Tensor column(const Tensor& x, std::int64_t i) { return x.select(1, i); }

@@ -30,6 +30,10 @@ struct Problem {
   /// To be called with the latest iterate where that is returned, not the best: has it judged and reported.
   std::function<void(const at::Tensor& z)> settle = {};
 
+  /// Of a root that has one: a map with the solution `z` as its fixed point, which contracts near it, for
+  /// rules that take a few steps from there.
+  std::function<Map(const at::Tensor& z)> contraction = {};
+
   /// Runs the solver with gradients off: the best iterate of each sample. A solver that has an approximation
   /// of the inverse of its Jacobian leaves it in `inverse`, if that is not null.
   at::Tensor solve(Map* inverse = nullptr) const { return find(inverse); }

@@ -6,9 +6,11 @@ namespace stillpoint {
 namespace {
 
 void check_steps(const Problem& problem, const char* rule) {
-  TORCH_CHECK(problem.next != nullptr, "gradient: ", rule,
-              " records the steps of a solver that offers them (Picard, Reversible), but the solver is ",
-              problem.solver.name(), "; use one of those, or ImplicitGradient with any solver");
+  TORCH_CHECK(
+      problem.next != nullptr, "gradient: ", rule,
+      " records the steps of a solver that offers them (Picard, Reversible; to minimize, GradientDescent, "
+      "Newton), but the solver is ",
+      problem.solver.name(), "; use one of those, or ImplicitGradient with any solver");
 }
 
 at::Tensor settled(const Problem& problem, const State& end) {

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
@@ -37,7 +38,7 @@ Descent::Descent(DescentProblem& problem, const at::Tensor& x0, StopTest test, s
       max_iterations_(max_iterations),
       point_(problem.objective.at(x0)),
       first_value_(point_.value),
-      running_(x0.size(0), true),
+      running_(problem.running),
       renewed_(x0.size(0), true),
       retries_(x0.size(0)),
       stuck_(x0.size(0)),
@@ -52,7 +53,7 @@ void Descent::end(std::size_t b, Status status) {
   stuck_[b] = 0;
 }
 
-void Descent::follow() {
+void Descent::follow(bool now) {
   norms_.residual =
       row_norms(problem_.bounds.residual(point_.x, point_.gradient).contiguous(), test_.tolerance().norm);
   norms_.scale = row_norms(point_.x, test_.tolerance().norm);
@@ -60,7 +61,7 @@ void Descent::follow() {
     const bool finite = norms_.finite(b) && std::isfinite(point_.value[b]);
     if (running_[b] && !finite) end(b, Status::NonFinite);
   }
-  test_.follow(point_.x, norms_, running_, steps_ >= max_iterations_ || stuck_.any());
+  test_.follow(point_.x, norms_, running_, now || stuck_.any());
   for (std::size_t b = 0; b < status_.size(); ++b) {
     if (running_[b]) allowed_[b] = test_.allowed(b, norms_.scale[b]);
   }
@@ -77,20 +78,25 @@ Descent::Escape Descent::negative_curvature(const at::Tensor& hessian, const at:
   return {direction, to_host(at::where(counts, least, at::zeros_like(least)))};
 }
 
+void Descent::show() const {
+  if (observer_) observer_({steps_, point_.x, norms_.residual, running_});
+}
+
 bool Descent::goes_on() {
-  follow();
-  Mask solved(status_.size());
+  late_ = deadline_.passed();
+  const bool time_is_left = steps_ < max_iterations_ && !late_;
+  follow(/*now=*/!time_is_left);
+  Mask solved(status_.size()), saddles(status_.size());
   for (std::size_t b = 0; b < solved.size(); ++b) solved[b] = running_[b] && test_.solves(b, norms_);
-  const bool time_is_left = steps_ < max_iterations_;
   if (solved.any()) {
     const bool looks = always_looks_ || row_width(point_.x) <= kCurvatureWidth;
     const Escape escape = looks ? negative_curvature(hessian(), free_gradient()) : Escape{};
-    Mask saddles(solved.size());
     for (std::size_t b = 0; b < solved.size(); ++b) {
       saddles[b] = solved[b] && looks && escape.curvature[b] < 0.0;
       if (solved[b] && !saddles[b]) end(b, Status::Converged);
     }
     if (saddles.any() && time_is_left) {
+      show();
       leave(saddles, escape);
       return goes_on();
     }
@@ -98,6 +104,7 @@ bool Descent::goes_on() {
   for (std::size_t b = 0; b < solved.size(); ++b) {
     if (running_[b] && stuck_[b]) end(b, Status::Stalled);
   }
+  show();
   return running_.any() && time_is_left;
 }
 
@@ -144,7 +151,6 @@ at::Tensor Descent::cauchy_length() const {
   return to_column(length, gradient);
 }
 
-// What values differ by although they are equal.
 std::vector<double> Descent::rounding() const {
   std::vector<double> result(status_.size());
   const double unit = 10.0 * machine_epsilon(point_.x.scalar_type());
@@ -165,20 +171,22 @@ std::vector<WolfeSearch::Start> Descent::search_start(const std::vector<double>&
   return start;
 }
 
-at::Tensor Descent::descending(const at::Tensor& direction, const Mask& searching) const {
-  const at::Tensor gradient = free_gradient();
-  const std::vector<double> slope = rise(gradient, direction);
-  Mask wrong(slope.size());
+// Where the direction does not descend, or the last search found nothing.
+Descent::Fallback Descent::fallback(const at::Tensor& direction) const {
+  const std::vector<double> slope = rise(free_gradient(), direction);
+  Fallback down{Mask(slope.size()), {}};
   for (std::size_t b = 0; b < slope.size(); ++b) {
     const bool descends = slope[b] < 0.0 && std::isfinite(slope[b]);
-    wrong[b] = searching[b] && (retries_[b] || !descends);
+    down.chosen[b] = running_[b] && (retries_[b] || !descends);
   }
-  if (!wrong.any()) return direction;
-  return select_rows(wrong, -cauchy_length() * gradient, direction);
+  if (down.chosen.any()) down.length = cauchy_length();
+  return down;
 }
 
-void Descent::advance(const at::Tensor& direction) {
-  const at::Tensor d = descending(direction, running_);
+void Descent::advance(const at::Tensor& direction, const DirectionAt& again) {
+  const Fallback down = fallback(direction);
+  const at::Tensor d =
+      down.length.defined() ? select_rows(down.chosen, -down.length * free_gradient(), direction) : direction;
   const bool bends = problem_.bounds.any();
   const std::vector<double> slope =
       rise(point_.gradient, bends ? problem_.bounds.project(point_.x + d) - point_.x : d);
@@ -191,22 +199,57 @@ void Descent::advance(const at::Tensor& direction) {
     trial = problem_.objective.at(select_rows(search.searching(), there, trial.x).contiguous());
     search.judge(trial.value, rise(trial.gradient, bends ? (trial.x - point_.x) / length : d));
   } while (search.searching().any());
+  if (trail_ != nullptr) keep_step(again, down, to_column(search.lengths(), d), search.found());
+  Mask hopeless(status_.size());
+  for (std::size_t b = 0; b < status_.size(); ++b) hopeless[b] = !search.found()[b] && retries_[b];
+  latest_values_.push_back(point_.value);
+  while (latest_values_.size() > rises_within_) latest_values_.pop_front();
+  take(std::move(trial), search.found(), hopeless, search.unbounded());
+  for (std::size_t b = 0; b < status_.size(); ++b) {
+    if (!running_[b]) continue;
+    retries_[b] = !search.found()[b];
+    renewed_[b] = retries_[b];
+  }
+}
+
+DescentPoint Descent::at(const at::Tensor& step) const {
+  const at::Tensor there = problem_.bounds.project(point_.x + step);
+  return problem_.objective.at(select_rows(running_, there, point_.x).contiguous());
+}
+
+void Descent::take(DescentPoint trial, const Mask& accepted, const Mask& hopeless, const Mask& unbounded) {
   ++steps_;
   const std::vector<double> noise = rounding();
   for (std::size_t b = 0; b < status_.size(); ++b) {
     if (!running_[b]) continue;
-    if (search.found()[b]) ++iterations_[b];
+    if (accepted[b]) ++iterations_[b];
     drowned_[b] = std::abs(trial.value[b] - point_.value[b]) <= noise[b] ? drowned_[b] + 1 : 0;
-    stuck_[b] = (!search.found()[b] && retries_[b]) || drowned_[b] >= kPatience;
-    retries_[b] = !search.found()[b];
-    renewed_[b] = retries_[b];
+    stuck_[b] = hopeless[b] || drowned_[b] >= kPatience;
+    renewed_[b] = 0;
   }
-  latest_values_.push_back(point_.value);
-  while (latest_values_.size() > rises_within_) latest_values_.pop_front();
-  move_to(std::move(trial), search.found());
+  move_to(std::move(trial), accepted);
   for (std::size_t b = 0; b < status_.size(); ++b) {
-    if (running_[b] && search.unbounded()[b]) end(b, Status::Unbounded);
+    if (running_[b] && unbounded[b]) end(b, Status::Unbounded);
   }
+}
+
+void Descent::keep_step(const DirectionAt& again, const Fallback& down, const at::Tensor& length,
+                        const Mask& moved) {
+  TORCH_INTERNAL_ASSERT(again != nullptr, "a solver that offers its steps said nothing of one");
+  const auto step = [=, bounds = problem_.bounds, free = freedom()](const at::Tensor& x,
+                                                                    const at::Tensor& gradient) {
+    at::Tensor d = again(x, gradient);
+    if (down.length.defined()) d = select_rows(down.chosen, -down.length * free * gradient, d);
+    return select_rows(moved, bounds.project(x + length * d), x);
+  };
+  trail_->push_back({step, moved});
+}
+
+void Descent::keep_shift(const at::Tensor& shift, const Mask& moved) {
+  const auto step = [=, bounds = problem_.bounds](const at::Tensor& x, const at::Tensor& /*gradient*/) {
+    return select_rows(moved, bounds.project(x + shift), x);
+  };
+  trail_->push_back({step, moved});
 }
 
 void Descent::move_to(DescentPoint next, const Mask& moved) {
@@ -243,6 +286,7 @@ void Descent::leave(const Mask& saddles, const Escape& escape) {
     if (left[b]) ++iterations_[b];
     if (!left[b]) end(b, Status::Stalled);
   }
+  if (trail_ != nullptr) keep_shift(to_column(search.lengths(), whole) * whole, left);
   move_to(std::move(trial), left);
 }
 
@@ -251,6 +295,9 @@ void Descent::write(Stats& stats) const {
   stats.residual = norms_.residual;
   stats.allowed = allowed_;
   stats.iterations = iterations_;
+  for (std::size_t b = 0; b < status_.size(); ++b) {
+    if (running_[b] && late_ && steps_ < max_iterations_) stats.status[b] = Status::TimeLimit;
+  }
 }
 
 }  // namespace stillpoint::detail

@@ -4,12 +4,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "descent/wolfe_search.h"
 #include "optim/minimizers/bounds.h"
 #include "optim/minimizers/objective.h"
+#include "stillpoint/core/deadline.h"
 #include "stillpoint/core/mask.h"
+#include "stillpoint/core/observer.h"
 #include "stillpoint/core/row_norms.h"
 #include "stillpoint/core/solution.h"
 #include "stillpoint/core/stop_test.h"
@@ -23,7 +27,18 @@ struct DescentProblem {
   CheckedMap gradient;   ///< ∇f as a root's map
   CheckedMap condition;  ///< what has to vanish at the minimum
   Bounds bounds;         ///< without a graph
+  Mask& running;         ///< of the descent, for functions that leave finished samples out
 };
+
+/// The direction of a step as a function of where it begins and of the gradient there, with its decisions.
+using DirectionAt = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& gradient)>;
+
+/// A step that was taken, to be taken again: from x and the gradient there to the next x.
+struct DescentStep {
+  DirectionAt again;
+  Mask moved;
+};
+using DescentTrail = std::vector<DescentStep>;
 
 /// A minimization under way: where each sample stands, which of them go on, and how the others ended. A
 /// minimizer asks whether it `goes_on`, proposes a direction, and has it taken by `advance`. Samples that
@@ -43,6 +58,11 @@ class Descent {
   void search_until_level(double level) { level_ = level; }
   /// Looks for saddles in samples of any width, not only in narrow ones.
   void look_for_saddles() { always_looks_ = true; }
+  void observe(Observer observer) { observer_ = std::move(observer); }
+  void stop_at(Deadline deadline) { deadline_ = deadline; }
+  /// Has the steps of `advance` written to `trail`, which may be null.
+  void keep_steps(DescentTrail* trail) { trail_ = trail; }
+  bool keeps_steps() const { return trail_ != nullptr; }
 
   bool is_bounded() const { return problem_.bounds.any(); }
   const DescentPoint& point() const { return point_; }
@@ -62,8 +82,16 @@ class Descent {
   at::Tensor cauchy_length() const;
 
   /// Moves the running samples along `direction`, or down the gradient where that does not descend, by a line
-  /// search that begins with the whole of it.
-  void advance(const at::Tensor& direction);
+  /// search that begins with the whole of it. `again` is that direction as a function, where steps are kept.
+  void advance(const at::Tensor& direction, const DirectionAt& again = {});
+
+  /// Where `step` leads within the bounds.
+  DescentPoint at(const at::Tensor& step) const;
+  /// What values differ by although they are equal.
+  std::vector<double> rounding() const;
+  /// Ends a step that another search judged: the `accepted` samples move to `trial`; those that
+  /// are `hopeless` have stalled; those that are `unbounded` fall for ever.
+  void take(DescentPoint trial, const Mask& accepted, const Mask& hopeless, const Mask& unbounded);
 
   /// Where the samples have come to.
   const at::Tensor& result() const { return point_.x; }
@@ -75,12 +103,20 @@ class Descent {
     std::vector<double> curvature;
   };
 
+  /// Samples that go down the gradient, by so much of it.
+  struct Fallback {
+    Mask chosen;
+    at::Tensor length;  // a column; undefined if there are none
+  };
+
   static Escape negative_curvature(const at::Tensor& hessian, const at::Tensor& gradient);
-  at::Tensor descending(const at::Tensor& direction, const Mask& searching) const;
-  std::vector<double> rounding() const;
+  Fallback fallback(const at::Tensor& direction) const;
   std::vector<WolfeSearch::Start> search_start(const std::vector<double>& slope) const;
   void end(std::size_t b, Status status);
-  void follow();
+  void follow(bool now);
+  void show() const;
+  void keep_step(const DirectionAt& again, const Fallback& down, const at::Tensor& length, const Mask& moved);
+  void keep_shift(const at::Tensor& shift, const Mask& moved);
   void leave(const Mask& saddles, const Escape& escape);
   void move_to(DescentPoint next, const Mask& moved);
 
@@ -88,13 +124,17 @@ class Descent {
   StopTest test_;
   std::int64_t max_iterations_;
   bool always_looks_ = false;
+  Observer observer_;
+  Deadline deadline_;
+  DescentTrail* trail_ = nullptr;
   DescentPoint point_;
   std::size_t rises_within_ = 0;
   double level_ = 0.9;
   std::deque<std::vector<double>> latest_values_;
   std::vector<double> first_value_;  // whose rounding counts, too
   RowNorms norms_;                   // of the residual and of x, at the point
-  Mask running_, renewed_;
+  Mask& running_;
+  Mask renewed_;
   Mask retries_;  // the last search found nothing: down the gradient, then
   Mask stuck_;    // nor did that
   std::vector<Status> status_;
@@ -102,6 +142,7 @@ class Descent {
   std::vector<std::int64_t> iterations_;
   std::vector<std::int64_t> drowned_;  // steps in a row whose change was rounding
   std::int64_t steps_ = 0;
+  bool late_ = false;  // the deadline has passed
 };
 
 }  // namespace stillpoint::detail

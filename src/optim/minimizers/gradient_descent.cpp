@@ -23,7 +23,13 @@ void GradientDescent::minimize(detail::Descent& descent) const {
       length = length.defined() ? detail::select_rows(descent.renewed(), first, length) : first;
     }
     const detail::DescentPoint before = descent.point();
-    descent.advance(-length * descent.free_gradient());
+    detail::DirectionAt again;
+    if (descent.keeps_steps()) {
+      again = [scale = -length * descent.freedom()](const at::Tensor& /*x*/, const at::Tensor& gradient) {
+        return scale * gradient;
+      };
+    }
+    descent.advance(-length * descent.free_gradient(), again);
     const at::Tensor step = descent.point().x - before.x;
     const at::Tensor curved = detail::row_dot(step, descent.point().gradient - before.gradient);
     const at::Tensor secant = detail::row_dot(step, step) / curved;

@@ -11,6 +11,8 @@ namespace stillpoint::optim {
 /// (Barzilai, Borwein 1988, IMA Journal of Numerical Analysis 8; Raydan 1997, SIAM Journal on Optimization 7;
 /// with bounds: Birgin, Martínez, Raydan 2000, the same 10.)
 struct GradientDescent {
+  static constexpr bool offers_steps = true;
+
   void minimize(detail::Descent& descent) const;
 };
 

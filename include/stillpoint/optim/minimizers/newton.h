@@ -13,6 +13,8 @@ namespace stillpoint::optim {
 /// operations; where a Cholesky factor does not exist, an eigenvalue decomposition. (Greenstadt 1967,
 /// Mathematics of Computation 21; Nocedal, Wright 2006, section 3.4.)
 struct Newton {
+  static constexpr bool offers_steps = true;
+
   void minimize(detail::Descent& descent) const;
 };
 
