@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "adversarial_study.h"
 #include "experiment.h"
 #include "run_parts.h"
 
 namespace stillpoint::app {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> all{};
+  static const std::vector<Study> all{adversarial_study()};
   return all;
 }
 
