@@ -1,0 +1,88 @@
+#include "policy_step.h"
+
+#include <torch/types.h>
+
+#include <cmath>
+
+#include "flat_weights.h"
+#include "stillpoint/autograd/products.h"
+#include "stillpoint/linear/linear_solve.h"
+#include "stillpoint/linear/solvers/cg.h"
+
+namespace stillpoint::app {
+namespace {
+
+at::Tensor log_probabilities(Network& policy, const at::Tensor& states) {
+  return policy.forward(states).log_softmax(1);
+}
+
+at::Tensor mean_kl(const at::Tensor& from, const at::Tensor& to) {
+  return (from.exp() * (from - to)).sum(1).mean();
+}
+
+/// The expected advantage of a policy over the one that played. (Equation 14.)
+at::Tensor surrogate(const Experience& experience, const at::Tensor& old, const at::Tensor& now) {
+  const auto ratio = (now - old).gather(1, experience.pushes.unsqueeze(1)).squeeze(1).exp();
+  return (ratio * experience.advantages).mean();
+}
+
+at::Tensor gradient(Network& policy, const Experience& experience) {
+  const torch::AutoGradMode record(true);
+  const auto now = log_probabilities(policy, experience.states);
+  return flattened(torch::autograd::grad({surrogate(experience, now.detach(), now)}, policy.parameters(), {},
+                                         {}, false, true));
+}
+
+}  // namespace
+
+at::Tensor fisher_times(Network& policy, const at::Tensor& states, const at::Tensor& v) {
+  const auto parameters = policy.parameters();
+  const auto divergence = [&] {
+    const auto now = log_probabilities(policy, states);
+    return mean_kl(now.detach(), now);
+  };
+  return flattened(hvp(divergence, parameters, split_like(v, parameters)).product);
+}
+
+PolicyStep improve(Network& policy, const Experience& experience, const TrustRegion& region) {
+  const torch::NoGradGuard no_grad;
+  const auto& states = experience.states;
+  const auto parameters = policy.parameters();
+  const auto start = flattened(parameters);
+  const auto old = log_probabilities(policy, states);
+  const auto g = gradient(policy, experience);
+  if (g.count_nonzero().item<std::int64_t>() == 0) return {};  // nothing that is better
+  const auto damped = [&](const at::Tensor& v) {
+    return fisher_times(policy, states, v) + region.damping * v;
+  };
+
+  PolicyStep step;
+  auto direction = g;
+  if (region.products > 0) {
+    const LinearOperator fisher{.product = [&](const at::Tensor& v) { return damped(v[0]).unsqueeze(0); },
+                                .structure = Structure::PositiveDefinite};
+    const auto [solution, report] =
+        linear_solve(fisher, g.unsqueeze(0),
+                     {.solver = Cg{.max_iterations = region.products}, .on_failure = OnFailure::Ignore});
+    direction = solution[0];
+    step.cg_residual = report.residual[0] / g.norm().item<double>();
+  }
+  // The model of the divergence, ½ sᵀ F s, is to be what is allowed.
+  const double model = 0.5 * direction.dot(damped(direction)).item<double>();
+  const auto longest = std::sqrt(region.kl / model) * direction;
+
+  const double before = surrogate(experience, old, old).item<double>();
+  for (std::int64_t halved = 0; halved <= region.halvings; ++halved) {
+    const auto change = longest * std::ldexp(1.0, -static_cast<int>(halved));
+    set_weights(parameters, start + change);
+    const auto now = log_probabilities(policy, states);
+    step.kl = mean_kl(old, now).item<double>();
+    step.gain = surrogate(experience, old, now).item<double>() - before;
+    step.length = change.norm().item<double>();
+    if (step.kl <= region.kl && step.gain > 0) return step;
+  }
+  set_weights(parameters, start);
+  return {.cg_residual = step.cg_residual};
+}
+
+}  // namespace stillpoint::app

@@ -1,0 +1,164 @@
+#include <torch/serialize.h>
+#include <torch/types.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "flat_weights.h"
+#include "policy.h"
+#include "policy_step.h"
+#include "stillpoint/autograd/products.h"
+#include "support.h"
+#include "trpo_learner.h"
+
+namespace stillpoint::app::testing {
+namespace {
+
+NetworkPointer make_tanh() { return std::make_shared<TanhPolicy>(); }
+NetworkPointer make_equilibrium() { return std::make_shared<EquilibriumPolicy>(); }
+
+at::Tensor log_probabilities_of(Network& policy, const at::Tensor& states) {
+  return policy.forward(states).log_softmax(1);
+}
+
+/// The mean of Σ p ∇log p ∇log pᵀ over states, which is what the Fisher matrix is by definition.
+at::Tensor fisher_matrix(Network& policy, const at::Tensor& states) {
+  const auto scores =
+      jacobian([&] { return log_probabilities_of(policy, states).flatten(); }, policy.parameters());
+  std::vector<at::Tensor> columns;
+  for (const auto& one : scores) columns.push_back(one.flatten(1));
+  const auto all = torch::cat(columns, 1);
+  const auto weights = log_probabilities_of(policy, states).exp().flatten().detach() / states.size(0);
+  return all.t().matmul(weights.unsqueeze(1) * all);
+}
+
+struct PolicyCase {
+  const char* name;
+  NetworkPointer (*make)();
+};
+
+class Policies : public ::testing::TestWithParam<PolicyCase> {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(5);
+    policy = GetParam().make();
+    // Larger weights than new ones, so that the pushes are not all equally probable.
+    set_weights(policy->parameters(), 1.5 * flattened(policy->parameters()));
+  }
+
+  Experience some_experience(std::int64_t steps) {
+    ValueNetwork value(10);
+    return learn_from(play(*policy, steps, 10), value, 0.99, 0.97);
+  }
+
+  NetworkPointer policy;
+};
+
+TEST_P(Policies, HaveTheFisherMatrixOfTheirScores) {
+  const auto states = torch::randn({6, 4}, torch::kDouble);
+  const auto matrix = fisher_matrix(*policy, states);
+  for (int i = 0; i < 3; ++i) {
+    const auto v = torch::randn({matrix.size(0)}, torch::kDouble);
+    const auto expected = matrix.mv(v);
+    const auto error = (fisher_times(*policy, states, v) - expected).norm() / expected.norm();
+    EXPECT_LT(error.item<double>(), 1e-8);
+  }
+}
+
+TEST_P(Policies, KeepTheDivergenceOfEachStep) {
+  for (const double limit : {0.01, 1.0}) {
+    const auto experience = some_experience(500);
+    const auto before = flattened(policy->parameters());
+    const auto old = log_probabilities_of(*policy, experience.states).detach();
+    const auto step = improve(*policy, experience, {.kl = limit});
+    const auto now = log_probabilities_of(*policy, experience.states).detach();
+    const double kl = (old.exp() * (old - now)).sum(1).mean().item<double>();
+    EXPECT_GT(step.gain, 0);
+    EXPECT_LE(kl, limit);
+    EXPECT_NEAR(kl, step.kl, 1e-12);
+    EXPECT_NEAR((flattened(policy->parameters()) - before).norm().item<double>(), step.length, 1e-12);
+    const auto ratio = (now - old).gather(1, experience.pushes.unsqueeze(1)).squeeze(1).exp();
+    EXPECT_NEAR(((ratio - 1) * experience.advantages).mean().item<double>(), step.gain, 1e-12);
+  }
+}
+
+// The iterates of conjugate gradients have dᵀA d = dᵀg, which tells how long the direction was.
+TEST_P(Policies, StepAlongTheNaturalGradient) {
+  const auto experience = some_experience(500);
+  const auto parameters = policy->parameters();
+  const auto start = flattened(parameters);
+  const auto chosen =
+      log_probabilities_of(*policy, experience.states).gather(1, experience.pushes.unsqueeze(1));
+  const auto g =
+      flattened(torch::autograd::grad({(chosen.squeeze(1) * experience.advantages).mean()}, parameters));
+  const auto matrix = fisher_matrix(*policy, experience.states) + 0.1 * torch::eye(g.size(0), g.options());
+  const auto step = improve(*policy, experience, {});
+  const auto direction = flattened(parameters) - start;
+  const auto along = matrix.mv(direction);
+  const auto residual = g - along * (direction.dot(g) / direction.dot(along));
+  EXPECT_NEAR((residual.norm() / g.norm()).item<double>(), step.cg_residual, 1e-6);
+  EXPECT_LT(step.cg_residual, 0.05);
+}
+
+TEST_P(Policies, StepAlongTheGradientWhereNoProductsAreAllowed) {
+  const auto experience = some_experience(500);
+  const auto parameters = policy->parameters();
+  const auto start = flattened(parameters);
+  const auto chosen =
+      log_probabilities_of(*policy, experience.states).gather(1, experience.pushes.unsqueeze(1));
+  const auto g =
+      flattened(torch::autograd::grad({(chosen.squeeze(1) * experience.advantages).mean()}, parameters));
+  const auto step = improve(*policy, experience, {.products = 0});
+  const auto direction = flattened(parameters) - start;
+  EXPECT_LE(step.kl, 0.01);
+  EXPECT_NEAR((direction.dot(g) / (direction.norm() * g.norm())).item<double>(), 1, 1e-10);
+}
+
+TEST_P(Policies, StayWhereNothingIsBetter) {
+  auto experience = some_experience(100);
+  const auto before = flattened(policy->parameters());
+  experience.advantages.zero_();
+  const auto step = improve(*policy, experience, {});
+  EXPECT_EQ(step.length, 0);
+  EXPECT_EQ(step.kl, 0);
+  EXPECT_TRUE(flattened(policy->parameters()).equal(before));
+}
+
+TEST_P(Policies, GoOnFromWhatTheySaved) {
+  TrpoLearner whole(GetParam().make, {.products = 3}), other(GetParam().make, {.products = 3});
+  torch::manual_seed(1);
+  whole.run_round();
+  torch::serialize::OutputArchive saved;
+  whole.save(saved);
+  std::stringstream bytes;
+  saved.save_to(bytes);
+  torch::serialize::InputArchive archive;
+  archive.load_from(bytes);
+  other.load(archive);
+  for (auto* learner : {&whole, &other}) {
+    torch::manual_seed(2);
+    learner->run_round();
+  }
+  EXPECT_EQ(whole.results(), other.results());
+  EXPECT_EQ(whole.angles(), other.angles());
+  EXPECT_EQ(whole.first_angles(), other.first_angles());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Policies,
+                         ::testing::Values(PolicyCase{"tanh", make_tanh},
+                                           PolicyCase{"equilibrium", make_equilibrium}),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+TEST(NewPolicies, BeginWithTheSameWeightsWhereTheyHaveTheSame) {
+  torch::manual_seed(1);
+  const auto explicit_one = make_tanh();
+  torch::manual_seed(1);
+  const auto implicit_one = make_equilibrium();
+  for (const auto& parameter : explicit_one->named_parameters()) {
+    EXPECT_TRUE(parameter.value().equal(implicit_one->named_parameters()[parameter.key()]));
+  }
+}
+
+}  // namespace
+}  // namespace stillpoint::app::testing
