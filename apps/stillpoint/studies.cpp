@@ -4,11 +4,12 @@
 
 #include "experiment.h"
 #include "run_parts.h"
+#include "trpo_study.h"
 
 namespace stillpoint::app {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> all{};
+  static const std::vector<Study> all{trpo_study()};
   return all;
 }
 

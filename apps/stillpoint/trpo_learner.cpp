@@ -57,7 +57,7 @@ void TrpoLearner::fit_values(const Experience& experience) {
   });
 }
 
-std::vector<double> TrpoLearner::angles() {
+std::vector<double> TrpoLearner::angles() const {
   const auto episode = demonstrate(*policy_);
   std::vector<double> degrees(episode.states.size());
   std::ranges::transform(episode.states, degrees.begin(),

@@ -27,7 +27,7 @@ class TrpoLearner : public Learner {
   const std::vector<double>& mean_returns() const { return mean_returns_; }
   /// The angles of a demonstration, in degrees: before the first round, and now.
   const std::vector<double>& first_angles() const { return first_angles_; }
-  std::vector<double> angles();
+  std::vector<double> angles() const;
 
  private:
   void fit_values(const Experience& experience);

@@ -85,7 +85,7 @@ TEST_P(Policies, KeepTheDivergenceOfEachStep) {
 
 // The iterates of conjugate gradients have dᵀA d = dᵀg, which tells how long the direction was.
 TEST_P(Policies, StepAlongTheNaturalGradient) {
-  const auto experience = some_experience(500);
+  const auto experience = some_experience(20);
   const auto parameters = policy->parameters();
   const auto start = flattened(parameters);
   const auto chosen =
@@ -102,7 +102,7 @@ TEST_P(Policies, StepAlongTheNaturalGradient) {
 }
 
 TEST_P(Policies, StepAlongTheGradientWhereNoProductsAreAllowed) {
-  const auto experience = some_experience(500);
+  const auto experience = some_experience(20);
   const auto parameters = policy->parameters();
   const auto start = flattened(parameters);
   const auto chosen =
