@@ -8,6 +8,7 @@ void gradient(Table& table);
 void memory(Table& table);
 void odeint(Table& table);
 void evaluations(Table& table);
+void products(Table& table);
 void programs(Table& table);
 void running_samples(Table& table);
 void solvers(Table& table);
