@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "flat_weights.h"
-#include "stillpoint/autograd/products.h"
 #include "stillpoint/linear/linear_solve.h"
 #include "stillpoint/linear/solvers/cg.h"
 
@@ -33,56 +32,59 @@ at::Tensor gradient(Network& policy, const Experience& experience) {
                                          {}, false, true));
 }
 
+/// Takes the longest of the halves of a change that is allowed and makes something better; none if none does.
+PolicyStep search_along(Network& policy, const Experience& experience, const TrustRegion& region,
+                        const at::Tensor& longest) {
+  const auto parameters = policy.parameters();
+  const auto start = flattened(parameters);
+  const auto old = log_probabilities(policy, experience.states);
+  const double before = surrogate(experience, old, old).item<double>();
+  auto change = longest;
+  for (std::int64_t halved = 0; halved <= region.halvings; ++halved, change = change / 2) {
+    set_weights(parameters, start + change);
+    const auto now = log_probabilities(policy, experience.states);
+    const double kl = mean_kl(old, now).item<double>();
+    const double gain = surrogate(experience, old, now).item<double>() - before;
+    if (kl <= region.kl && gain > 0) return {.kl = kl, .length = change.norm().item<double>(), .gain = gain};
+  }
+  set_weights(parameters, start);
+  return {};
+}
+
 }  // namespace
 
-at::Tensor fisher_times(Network& policy, const at::Tensor& states, const at::Tensor& v) {
-  const auto parameters = policy.parameters();
+Curvature fisher_matrix(Network& policy, const at::Tensor& states) {
   const auto divergence = [&] {
     const auto now = log_probabilities(policy, states);
     return mean_kl(now.detach(), now);
   };
-  return flattened(hvp(divergence, parameters, split_like(v, parameters)).product);
+  return hessian_at(divergence, policy.parameters());
 }
 
 PolicyStep improve(Network& policy, const Experience& experience, const TrustRegion& region) {
   const torch::NoGradGuard no_grad;
-  const auto& states = experience.states;
-  const auto parameters = policy.parameters();
-  const auto start = flattened(parameters);
-  const auto old = log_probabilities(policy, states);
   const auto g = gradient(policy, experience);
   if (g.count_nonzero().item<std::int64_t>() == 0) return {};  // nothing that is better
+  const auto fisher = fisher_matrix(policy, experience.states);
   const auto damped = [&](const at::Tensor& v) {
-    return fisher_times(policy, states, v) + region.damping * v;
+    return flattened(fisher(split_like(v, policy.parameters()))) + region.damping * v;
   };
-
-  PolicyStep step;
+  double residual = PolicyStep{}.cg_residual;
   auto direction = g;
   if (region.products > 0) {
-    const LinearOperator fisher{.product = [&](const at::Tensor& v) { return damped(v[0]).unsqueeze(0); },
+    const LinearOperator matrix{.product = [&](const at::Tensor& v) { return damped(v[0]).unsqueeze(0); },
                                 .structure = Structure::PositiveDefinite};
     const auto [solution, report] =
-        linear_solve(fisher, g.unsqueeze(0),
+        linear_solve(matrix, g.unsqueeze(0),
                      {.solver = Cg{.max_iterations = region.products}, .on_failure = OnFailure::Ignore});
     direction = solution[0];
-    step.cg_residual = report.residual[0] / g.norm().item<double>();
+    residual = report.residual[0] / g.norm().item<double>();
   }
   // The model of the divergence, ½ sᵀ F s, is to be what is allowed.
   const double model = 0.5 * direction.dot(damped(direction)).item<double>();
-  const auto longest = std::sqrt(region.kl / model) * direction;
-
-  const double before = surrogate(experience, old, old).item<double>();
-  for (std::int64_t halved = 0; halved <= region.halvings; ++halved) {
-    const auto change = longest * std::ldexp(1.0, -static_cast<int>(halved));
-    set_weights(parameters, start + change);
-    const auto now = log_probabilities(policy, states);
-    step.kl = mean_kl(old, now).item<double>();
-    step.gain = surrogate(experience, old, now).item<double>() - before;
-    step.length = change.norm().item<double>();
-    if (step.kl <= region.kl && step.gain > 0) return step;
-  }
-  set_weights(parameters, start);
-  return {.cg_residual = step.cg_residual};
+  auto step = search_along(policy, experience, region, std::sqrt(region.kl / model) * direction);
+  step.cg_residual = residual;
+  return step;
 }
 
 }  // namespace stillpoint::app

@@ -3,9 +3,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <limits>
 
 #include "episodes.h"
 #include "network.h"
+#include "stillpoint/autograd/curvature.h"
 
 namespace stillpoint::app {
 
@@ -20,16 +22,17 @@ struct TrustRegion {
 
 /// What came of a step.
 struct PolicyStep {
-  double kl = 0;           ///< mean KL divergence of the new policy from the old one
-  double length = 0;       ///< Euclidean norm of the change of the weights; 0 if no step was taken
-  double gain = 0;         ///< of the expected advantage
-  double cg_residual = 0;  ///< ‖g − (F + damping) s‖ / ‖g‖
+  double kl = 0;      ///< mean KL divergence of the new policy from the old one
+  double length = 0;  ///< Euclidean norm of the change of the weights; 0 if no step was taken
+  double gain = 0;    ///< of the expected advantage
+  /// ‖g − (F + damping) s‖ / ‖g‖; NaN if no system was solved.
+  double cg_residual = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// The mean Fisher matrix of the pushes' probabilities in these states, times a vector of all weights. It is
-/// the Hessian of the mean KL divergence from the present policy: a double backward pass, through the
+/// The mean Fisher matrix of the pushes' probabilities in these states, in all weights. It is the Hessian of
+/// the mean KL divergence from the present policy: products are double backward passes, through the
 /// equilibrium where there is one.
-at::Tensor fisher_times(Network& policy, const at::Tensor& states, const at::Tensor& v);
+Curvature fisher_matrix(Network& policy, const at::Tensor& states);
 
 /// Takes the policy one step up the advantage that its experience promises: along (F + damping)⁻¹ g, as far
 /// as a quadratic model of the KL divergence allows, halved until the divergence is kept in truth and the

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "study_parts.h"
 #include "trpo_learner.h"
@@ -40,8 +44,8 @@ Panel return_panel(const std::vector<StudiedVariant>& variants) {
                           .points = {{0, kSolvedReturn}, {last + 1, kSolvedReturn}},
                           .colored = false});
   panel.settings = fmt::format(
-      "unset logscale\nset key bottom right\nset xrange [0:{}]\nset yrange [0:210]\nset xtics auto\nset "
-      "ytics auto\n",
+      "unset logscale\nset key bottom right\nset xrange [0:{}]\nset yrange [0:210]\n"
+      "set xtics auto\nset ytics auto\n",
       last + 1);
   return panel;
 }
@@ -59,8 +63,8 @@ Panel angle_panel(const std::vector<StudiedVariant>& variants) {
               .x_label = "seconds",
               .y_label = "degrees from upright",
               .settings =
-                  "unset logscale\nset key top right\nset xrange [0:4]\nset yrange [-14:14]\nset xtics "
-                  "1\nset ytics 4\n",
+                  "unset logscale\nset key at graph 1, graph 0.9\nset xrange [0:4]\nset yrange [-14:14]\n"
+                  "set xtics 1\nset ytics 4\n",
               .curves = {}};
   panel.curves.push_back(angle_curve("before training", learner_in(variants.front()).first_angles(), false));
   for (const auto& variant : variants) {

@@ -3,6 +3,9 @@
 #include <torch/types.h>
 
 #include <cmath>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "episodes.h"
 #include "support.h"
