@@ -9,6 +9,7 @@ void least_squares(Table& table);
 void memory(Table& table);
 void odeint(Table& table);
 void evaluations(Table& table);
+void products(Table& table);
 void programs(Table& table);
 void running_samples(Table& table);
 void solvers(Table& table);

@@ -2,6 +2,7 @@
 
 // The umbrella header, for users. The library's own files include what they use.
 
+#include "stillpoint/autograd/curvature.h"
 #include "stillpoint/autograd/products.h"
 #include "stillpoint/core/map.h"
 #include "stillpoint/core/solution.h"
@@ -41,7 +42,9 @@
 #include "stillpoint/nn/fixed_point.h"
 #include "stillpoint/nn/monotone.h"
 #include "stillpoint/nn/multiscale.h"
+#include "stillpoint/nn/natural_gradient.h"
 #include "stillpoint/nn/neural_ode.h"
+#include "stillpoint/nn/newton_cg.h"
 #include "stillpoint/nn/parametrizations.h"
 #include "stillpoint/nn/residual_conv.h"
 #include "stillpoint/nn/transformer_block.h"

@@ -1,99 +1,31 @@
 #include "stillpoint/autograd/products.h"
 
 #include <ATen/Functions.h>
-#include <ATen/TensorOperators.h>
-#include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <utility>
 
+#include "autograd/reverse_mode.h"
 #include "core/check.h"
 
 namespace stillpoint {
 namespace {
 
-using List = std::vector<at::Tensor>;
-using OfTensor = std::function<at::Tensor(const at::Tensor&)>;
-using OfList = std::function<at::Tensor(const List&)>;
-using OfNothing = std::function<at::Tensor()>;
-
-// Records whatever happens while it lives, in inference mode, too, which would record nothing.
-struct Recording {
-  c10::InferenceMode no_inference{false};
-  at::AutoGradMode on{true};
-};
-
-// A function where it was evaluated, and the inputs that gradients can be asked for.
-struct Evaluation {
-  List inputs;
-  at::Tensor value;
-};
-
-// An alias of x that gradients can be asked for; it keeps its place in the graph of x, if that has one.
-at::Tensor as_input(const at::Tensor& x) {
-  if (x.is_inference()) return x.clone().requires_grad_();
-  return x.requires_grad() ? x.view_as(x) : x.detach().requires_grad_();
-}
-
-Evaluation evaluate_at(const OfTensor& f, const at::Tensor& x) {
-  const at::Tensor input = as_input(x);
-  return {{input}, f(input)};
-}
-
-Evaluation evaluate_at(const OfList& f, const List& x) {
-  List inputs;
-  for (const at::Tensor& one : x) inputs.push_back(as_input(one));
-  const at::Tensor value = f(inputs);
-  return {std::move(inputs), value};
-}
-
-Evaluation evaluate_at(const OfNothing& f, const List& parameters) {
-  for (const at::Tensor& one : parameters) {
-    TORCH_CHECK(one.defined() && one.requires_grad(), "parameters: expected tensors that require a gradient");
-  }
-  return {parameters, f()};
-}
-
-void check_vectors(const List& v, const List& x) {
-  TORCH_CHECK(v.size() == x.size(), "v: expected ", x.size(), " tensors, got ", v.size());
-  for (std::size_t i = 0; i < x.size(); ++i) detail::check_like("v", v[i], x[i]);
-}
-
-void check_single(const at::Tensor& y) {
-  TORCH_CHECK(y.numel() == 1, "f: expected a function with a single number as value, got shape ", y.sizes());
-}
-
-// Σ vᵀ ∂y/∂x for each x as a function that can be differentiated again; zeros where no y depends on it.
-List pull_back(const List& y, const List& x, const List& v, bool create_graph) {
-  List outputs;
-  List weights;
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    if (!y[i].requires_grad()) continue;
-    outputs.push_back(y[i]);
-    weights.push_back(v[i]);
-  }
-  List result(x.size());
-  if (!outputs.empty()) {
-    result = torch::autograd::grad(outputs, x, weights, /*retain_graph=*/true, create_graph,
-                                   /*allow_unused=*/true);
-  }
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (!result[i].defined()) result[i] = at::zeros_like(x[i]);
-  }
-  return result;
-}
+using detail::check_vectors;
+using detail::evaluate_at;
+using detail::Evaluated;
+using detail::List;
+using detail::OfList;
+using detail::OfNothing;
+using detail::OfTensor;
+using detail::pull_back;
+using detail::Recording;
+using detail::slope;
 
 // J v: uᵀJ is linear in u, and its derivative in the direction v is J v.
-at::Tensor push_forward(const Evaluation& here, const List& v, bool create_graph) {
+at::Tensor push_forward(const Evaluated& here, const List& v, bool create_graph) {
   const at::Tensor u = at::zeros_like(here.value).requires_grad_();
   const List pulled_back = pull_back({here.value}, here.inputs, {u}, true);
   return pull_back(pulled_back, {u}, v, create_graph)[0];
-}
-
-List slope(const Evaluation& here) {
-  check_single(here.value);
-  return pull_back({here.value}, here.inputs, {at::ones_like(here.value)}, true);
 }
 
 at::Tensor finished(const at::Tensor& t, bool create_graph) { return create_graph ? t : t.detach(); }
@@ -108,7 +40,7 @@ Product only(const ListProduct& of_one) { return {of_one.value, of_one.product[0
 template <class F, class X>
 Product jvp_of(const F& f, const X& x, const List& v, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   check_vectors(v, here.inputs);
   return only(finish(here.value, {push_forward(here, v, create_graph)}, create_graph));
 }
@@ -116,7 +48,7 @@ Product jvp_of(const F& f, const X& x, const List& v, bool create_graph) {
 template <class F, class X>
 ListProduct vjp_of(const F& f, const X& x, const at::Tensor& u, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   detail::check_like("u", u, here.value);
   return finish(here.value, pull_back({here.value}, here.inputs, {u}, create_graph), create_graph);
 }
@@ -124,7 +56,7 @@ ListProduct vjp_of(const F& f, const X& x, const at::Tensor& u, bool create_grap
 template <class F, class X>
 ListProduct hvp_of(const F& f, const X& x, const List& v, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   check_vectors(v, here.inputs);
   return finish(here.value, pull_back(slope(here), here.inputs, v, create_graph), create_graph);
 }
@@ -132,13 +64,13 @@ ListProduct hvp_of(const F& f, const X& x, const List& v, bool create_graph) {
 template <class F, class X>
 ListProduct gauss_newton_of(const F& f, const OfTensor& loss, const X& x, const List& v, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   check_vectors(v, here.inputs);
   const at::Tensor along = push_forward(here, v, create_graph);
   // The loss on its own, so that its derivatives end at the output of f.
   const at::Tensor output = create_graph && here.value.requires_grad() ? here.value.view_as(here.value)
                                                                        : here.value.detach().requires_grad_();
-  const Evaluation outer{{output}, loss(output)};
+  const Evaluated outer{{output}, loss(output)};
   const at::Tensor bent = pull_back(slope(outer), {output}, {along}, create_graph)[0];
   return finish(outer.value, pull_back({here.value}, here.inputs, {bent}, create_graph), create_graph);
 }
@@ -146,7 +78,7 @@ ListProduct gauss_newton_of(const F& f, const OfTensor& loss, const X& x, const 
 template <class F, class X>
 ListProduct fisher_of(const F& f, const X& x, const List& v, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   check_vectors(v, here.inputs);
   const at::Tensor along = push_forward(here, v, create_graph);
   return finish(here.value, pull_back({here.value}, here.inputs, {along}, create_graph), create_graph);
@@ -173,14 +105,14 @@ List derivatives_of(const at::Tensor& y, const List& x, bool create_graph) {
 template <class F, class X>
 List jacobian_of(const F& f, const X& x, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   return derivatives_of(here.value, here.inputs, create_graph);
 }
 
 template <class F, class X>
 std::vector<List> hessian_of(const F& f, const X& x, bool create_graph) {
   const Recording recording;
-  const Evaluation here = evaluate_at(f, x);
+  const Evaluated here = evaluate_at(f, x);
   std::vector<List> blocks;
   for (const at::Tensor& part : slope(here))
     blocks.push_back(derivatives_of(part, here.inputs, create_graph));

@@ -1,0 +1,108 @@
+#include "stillpoint/autograd/curvature.h"
+
+#include <ATen/Functions.h>
+#include <c10/util/Exception.h>
+
+#include <utility>
+
+#include "autograd/reverse_mode.h"
+
+namespace stillpoint {
+namespace {
+
+using detail::Evaluated;
+
+detail::List without_graph(const detail::List& list) {
+  detail::List result;
+  result.reserve(list.size());
+  for (const at::Tensor& one : list) result.push_back(one.detach());
+  return result;
+}
+
+template <class F, class X>
+Curvature hessian_recorded(const F& f, const X& x) {
+  const detail::Recording recording;
+  const Evaluated here = detail::evaluate_at(f, x);
+  const detail::List gradient = detail::slope(here);
+  return {here.value.detach(), without_graph(gradient),
+          [gradient, inputs = here.inputs](const detail::List& v) {
+            return detail::pull_back(gradient, inputs, v, /*create_graph=*/false);
+          }};
+}
+
+// Jᵀ B J, with B given by its products. `weights` is what the rows of J are weighed by in the gradient. The
+// gradient is linear in it, so its derivative in the direction v is J v, wherever it is taken.
+Curvature sandwich(const Evaluated& here, const at::Tensor& value, const at::Tensor& weights,
+                   std::function<at::Tensor(const at::Tensor&)> between) {
+  const at::Tensor u = weights.detach().requires_grad_();
+  const detail::List gradient = detail::pull_back({here.value}, here.inputs, {u}, /*create_graph=*/true);
+  return {value.detach(), without_graph(gradient),
+          [here, u, gradient, between = std::move(between)](const detail::List& v) {
+            const at::Tensor along = detail::pull_back(gradient, {u}, v, /*create_graph=*/false)[0];
+            return detail::pull_back({here.value}, here.inputs, {between(along)}, /*create_graph=*/false);
+          }};
+}
+
+template <class F, class X>
+Curvature gauss_newton_recorded(const F& f, const detail::OfTensor& loss, const X& x) {
+  const detail::Recording recording;
+  const Evaluated here = detail::evaluate_at(f, x);
+  // The loss on its own, so that its derivatives end at the output of f.
+  const Evaluated outer = detail::evaluate_at(loss, here.value.detach());
+  const detail::List bent = detail::slope(outer);
+  return sandwich(here, outer.value, bent[0], [bent, inputs = outer.inputs](const at::Tensor& along) {
+    return detail::pull_back(bent, inputs, {along}, /*create_graph=*/false)[0];
+  });
+}
+
+template <class F, class X>
+Curvature fisher_recorded(const F& f, const X& x) {
+  const detail::Recording recording;
+  const Evaluated here = detail::evaluate_at(f, x);
+  return sandwich(here, here.value, at::ones_like(here.value), [](const at::Tensor& along) { return along; });
+}
+
+}  // namespace
+
+Curvature::Curvature(at::Tensor value, std::vector<at::Tensor> gradient, Products products)
+    : value_(std::move(value)), gradient_(std::move(gradient)), products_(std::move(products)) {
+  TORCH_CHECK(products_ != nullptr, "products: expected a function, got an empty one");
+}
+
+std::vector<at::Tensor> Curvature::operator()(const std::vector<at::Tensor>& v) const {
+  detail::check_vectors(v, gradient_);
+  const c10::InferenceMode no_inference(false);
+  return products_(v);
+}
+
+at::Tensor Curvature::operator()(const at::Tensor& v) const { return (*this)(std::vector<at::Tensor>{v})[0]; }
+
+Curvature hessian_at(const detail::OfTensor& f, const at::Tensor& x) { return hessian_recorded(f, x); }
+Curvature hessian_at(const detail::OfList& f, const std::vector<at::Tensor>& x) {
+  return hessian_recorded(f, x);
+}
+Curvature hessian_at(const detail::OfNothing& f, const std::vector<at::Tensor>& parameters) {
+  return hessian_recorded(f, parameters);
+}
+
+Curvature gauss_newton_at(const detail::OfTensor& f, const detail::OfTensor& loss, const at::Tensor& x) {
+  return gauss_newton_recorded(f, loss, x);
+}
+Curvature gauss_newton_at(const detail::OfList& f, const detail::OfTensor& loss,
+                          const std::vector<at::Tensor>& x) {
+  return gauss_newton_recorded(f, loss, x);
+}
+Curvature gauss_newton_at(const detail::OfNothing& f, const detail::OfTensor& loss,
+                          const std::vector<at::Tensor>& parameters) {
+  return gauss_newton_recorded(f, loss, parameters);
+}
+
+Curvature fisher_at(const detail::OfTensor& f, const at::Tensor& x) { return fisher_recorded(f, x); }
+Curvature fisher_at(const detail::OfList& f, const std::vector<at::Tensor>& x) {
+  return fisher_recorded(f, x);
+}
+Curvature fisher_at(const detail::OfNothing& f, const std::vector<at::Tensor>& parameters) {
+  return fisher_recorded(f, parameters);
+}
+
+}  // namespace stillpoint
