@@ -1,6 +1,6 @@
 // Measures the budgets: ratios inside one run, on one thread. Exit status 1 if one is over.
 //   OPENBLAS_NUM_THREADS=1 build/benchmarks/stillpoint_benchmarks
-//   [forward|gradient|memory|evaluations|running_samples|solvers|splitting|tape|odeint|programs]...
+//   [forward|gradient|memory|evaluations|running_samples|solvers|splitting|tape|odeint|programs|adapt]...
 
 #include <torch/torch.h>
 
@@ -15,17 +15,24 @@
 
 int main(int count, char** arguments) {
   const std::map<std::string, std::function<void(Table&)>> subjects{
-      {"forward", forward},   {"gradient", gradient},       {"memory", memory},
-      {"tape", tape},         {"evaluations", evaluations}, {"running_samples", running_samples},
-      {"solvers", solvers},   {"splitting", splitting},     {"odeint", odeint},
+      {"forward", forward},
+      {"gradient", gradient},
+      {"memory", memory},
+      {"tape", tape},
+      {"evaluations", evaluations},
+      {"running_samples", running_samples},
+      {"solvers", solvers},
+      {"splitting", splitting},
+      {"odeint", odeint},
       {"programs", programs},
+      {"adapt", adapt},
   };
   std::vector<std::string> chosen(arguments + 1, arguments + count);
   for (const auto& name : chosen) {
     if (!subjects.contains(name)) {
       std::fprintf(stderr,
                    "unknown benchmark '%s': expected forward, gradient, memory, evaluations, "
-                   "running_samples, solvers, splitting, tape, odeint or programs\n",
+                   "running_samples, solvers, splitting, tape, odeint, programs or adapt\n",
                    name.c_str());
       return 2;
     }
@@ -36,8 +43,8 @@ int main(int count, char** arguments) {
     return 2;
   }
   if (chosen.empty()) {
-    chosen = {"forward", "gradient",  "memory", "evaluations", "running_samples",
-              "solvers", "splitting", "tape",   "odeint",      "programs"};
+    chosen = {"forward", "gradient", "memory",   "evaluations", "running_samples", "solvers", "splitting",
+              "tape",    "odeint",   "programs", "adapt"};
   }
   at::set_num_threads(1);
   Table table;

@@ -52,6 +52,7 @@
 #include "stillpoint/ode/methods/runge_kutta.h"
 #include "stillpoint/ode/methods/symplectic.h"
 #include "stillpoint/ode/odeint.h"
+#include "stillpoint/optim/adapt.h"
 #include "stillpoint/optim/minimize.h"
 #include "stillpoint/optim/minimizers/bfgs.h"
 #include "stillpoint/optim/minimizers/gradient_descent.h"
