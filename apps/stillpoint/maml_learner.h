@@ -32,7 +32,8 @@ class MamlLearner : public Learner {
   void load(torch::serialize::InputArchive& archive) override;
 
   std::int64_t shots() const { return shots_; }
-  /// The weights of each task before and after each of so many steps of gradient descent on its points.
+  /// The weights of each task before and after each of so many steps on its points: of gradient descent, or
+  /// of the solver that looks for the minimum where that is differentiated.
   std::vector<Weights> adapted(const Points& support, std::int64_t steps) const;
 
  private:
@@ -45,11 +46,10 @@ class MamlLearner : public Learner {
   struct Errors {
     std::vector<double> after_steps;
     std::vector<double> margins;  ///< half of the 95 % confidence interval
-    double at_minimum = 0;        ///< of the implicit variant
   };
 
   Episode draw_episode() const;
-  Weights at_proximal_minimum(const Points& support, std::int64_t* unsolved) const;
+  Weights proximal_minimum(const Points& support, std::int64_t steps) const;
   double meta_step();
   Errors test(std::int64_t tasks, std::int64_t steps) const;
 

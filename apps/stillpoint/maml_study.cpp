@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kMostShots = 10;
 
-Curve curve_of(std::string title, std::string style, const Points& points, bool colored) {
+Curve curve_through(std::string title, std::string style, const Points& points, bool colored) {
   Curve curve{.title = std::move(title), .style = std::move(style), .points = {}, .colored = colored};
   for (std::int64_t i = 0; i < points.x.size(1); ++i) {
     curve.points.emplace_back(points.x[0][i].item<double>(), points.y[0][i].item<double>());
@@ -21,12 +21,12 @@ Curve curve_of(std::string title, std::string style, const Points& points, bool 
 }
 
 /// The same task for all.
-struct Example {
+struct AdaptationExample {
   Sinusoids task = {torch::full({1, 1, 1}, 3.5), torch::full({1, 1, 1}, 0.8)};
   Points all;  ///< to adapt to
   at::Tensor x = torch::linspace(-5, 5, 101).view({1, 101, 1});
 
-  Example() {
+  AdaptationExample() {
     auto generator = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{3});
     all.x = 10 * torch::rand({1, kMostShots, 1}, generator, torch::kFloat) - 5;
     all.y = task(all.x);
@@ -34,7 +34,7 @@ struct Example {
   Points support(std::int64_t shots) const { return {all.x.narrow(1, 0, shots), all.y.narrow(1, 0, shots)}; }
 };
 
-Panel panel_of(const StudiedVariant& variant, const Example& example) {
+Panel adaptation_panel(const StudiedVariant& variant, const AdaptationExample& example) {
   const torch::NoGradGuard no_grad;
   const auto& learner = dynamic_cast<const MamlLearner&>(*variant.learner);
   const auto support = example.support(learner.shots());
@@ -51,18 +51,18 @@ Panel panel_of(const StudiedVariant& variant, const Example& example) {
           .settings =
               "unset logscale\nset format y '%g'\nset xrange [-5:5]\nset yrange [-5.5:5.5]\n"
               "set xtics auto\nset key bottom right\n",
-          .curves = {curve_of("truth", "lines linewidth 2 dashtype 2", truth, false),
-                     curve_of("points to adapt to", "points pointtype 7 pointsize 0.7", support, false),
-                     curve_of("before", "lines linewidth 1.5", learnt(0), true),
-                     curve_of("after 1 step", "lines linewidth 2", learnt(1), true),
-                     curve_of("after 10 steps", "lines linewidth 3", learnt(10), true)}};
+          .curves = {curve_through("truth", "lines linewidth 2 dashtype 2", truth, false),
+                     curve_through("points to adapt to", "points pointtype 7 pointsize 0.7", support, false),
+                     curve_through("before", "lines linewidth 1.5", learnt(0), true),
+                     curve_through("after 1 step", "lines linewidth 2", learnt(1), true),
+                     curve_through("after 10 steps", "lines linewidth 3", learnt(10), true)}};
 }
 
 std::vector<Panel> adaptation_panels(const std::vector<StudiedVariant>& variants) {
-  const Example example;
+  const AdaptationExample example;
   std::vector<Panel> panels;
   panels.reserve(variants.size());
-  for (const auto& variant : variants) panels.push_back(panel_of(variant, example));
+  for (const auto& variant : variants) panels.push_back(adaptation_panel(variant, example));
   return panels;
 }
 

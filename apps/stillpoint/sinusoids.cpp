@@ -8,21 +8,21 @@
 namespace stillpoint::app {
 namespace {
 
-at::Tensor uniform(at::IntArrayRef shape, double lower, double upper) {
+at::Tensor drawn_uniformly(at::IntArrayRef shape, double lower, double upper) {
   return torch::empty(shape, torch::kFloat).uniform_(lower, upper);
 }
 
-constexpr std::int64_t kWidth = 40;
+constexpr std::int64_t kRegressorWidth = 40;
 
 }  // namespace
 
 Sinusoids Sinusoids::draw(std::int64_t tasks) {
-  auto amplitude = uniform({tasks, 1, 1}, 0.1, 5.0);
-  return {std::move(amplitude), uniform({tasks, 1, 1}, 0.0, M_PI)};
+  auto amplitude = drawn_uniformly({tasks, 1, 1}, 0.1, 5.0);
+  return {std::move(amplitude), drawn_uniformly({tasks, 1, 1}, 0.0, M_PI)};
 }
 
 Points Sinusoids::points(std::int64_t count) const {
-  auto x = uniform({amplitude.size(0), count, 1}, -5.0, 5.0);
+  auto x = drawn_uniformly({amplitude.size(0), count, 1}, -5.0, 5.0);
   auto y = (*this)(x);
   return {std::move(x), std::move(y)};
 }
@@ -31,10 +31,12 @@ at::Tensor Sinusoids::operator()(const at::Tensor& x) const { return amplitude *
 
 Weights initial_weights() {
   Weights weights;
-  for (const auto& [in, out] : {std::pair{std::int64_t{1}, kWidth}, {kWidth, kWidth}, {kWidth, 1}}) {
+  for (const auto& [in, out] : {std::pair{std::int64_t{1}, kRegressorWidth},
+                                {kRegressorWidth, kRegressorWidth},
+                                {kRegressorWidth, 1}}) {
     const double bound = 1 / std::sqrt(static_cast<double>(in));
-    weights.push_back(uniform({1, in, out}, -bound, bound).requires_grad_());
-    weights.push_back(uniform({1, 1, out}, -bound, bound).requires_grad_());
+    weights.push_back(drawn_uniformly({1, in, out}, -bound, bound).requires_grad_());
+    weights.push_back(drawn_uniformly({1, 1, out}, -bound, bound).requires_grad_());
   }
   return weights;
 }
