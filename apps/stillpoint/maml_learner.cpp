@@ -3,6 +3,7 @@
 #include <torch/serialize.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -49,53 +50,65 @@ std::vector<Weights> MamlLearner::adapted(const Points& support, std::int64_t st
   const torch::NoGradGuard no_grad;
   std::vector<Weights> all{shared_by(support.x.size(0), weights_)};
   for (std::int64_t step = 1; step <= steps; ++step) {
-    all.push_back(gradient_ == Gradient::Implicit ? proximal_minimum(support, step)
+    all.push_back(gradient_ == Gradient::Implicit ? proximal_minimum(support, step).weights
                                                   : one_adaptation_step(all.back(), support, true));
   }
   return all;
 }
 
 // Close is enough: the minimum lies among kinks of ReLU, where line searches go on for long.
-Weights MamlLearner::proximal_minimum(const Points& support, std::int64_t steps) const {
+MamlLearner::Minimum MamlLearner::proximal_minimum(const Points& support, std::int64_t steps) const {
   const auto start = shared_by(support.x.size(0), weights_);
   const Packing packing(start);
   const auto center = packing.pack(start);
   const auto objective = [=](const at::Tensor& phi) {
     return squared_errors(packing.unpack(phi), support) + kProximity / 2 * (phi - center).square().sum(1);
   };
-  const auto phi = minimize(objective, center,
-                            {.solver = optim::Lbfgs{},
-                             .tolerance = {.relative = 3e-3},
-                             .max_iterations = steps,
-                             .gradient = {.tolerance = {.relative = 1e-2, .absolute = 0.0}},
-                             .on_failure = OnFailure::Ignore})
-                       .value;
-  return packing.unpack(phi);
+  const auto [phi, stats] = minimize(objective, center,
+                                     {.solver = optim::Lbfgs{},
+                                      .tolerance = {.relative = 3e-3},
+                                      .max_iterations = steps,
+                                      .gradient = {.tolerance = {.relative = 1e-2, .absolute = 0.0}},
+                                      .on_failure = OnFailure::Ignore});
+  std::vector<float> found(stats.status.size());
+  std::ranges::transform(stats.status, found.begin(),
+                         [](Status status) { return status == Status::Converged ? 1.0F : 0.0F; });
+  return {packing.unpack(phi), torch::tensor(found)};
 }
 
-double MamlLearner::meta_step() {
+at::Tensor MamlLearner::meta_loss() {
   const auto episode = draw_episode();
-  const auto weights = gradient_ == Gradient::Implicit
-                           ? proximal_minimum(episode.support, kSolverSteps)
-                           : one_adaptation_step(shared_by(kTasksTogether, weights_), episode.support,
-                                                 gradient_ == Gradient::FirstOrder);
-  const auto loss = squared_errors(weights, episode.query).mean();
-  optimizer_.zero_grad();
-  loss.backward();
-  optimizer_.step();
-  return loss.item<double>();
+  if (gradient_ != Gradient::Implicit) {
+    const auto start = shared_by(kTasksTogether, weights_);
+    const bool first_order = gradient_ == Gradient::FirstOrder;
+    return squared_errors(one_adaptation_step(start, episode.support, first_order), episode.query).mean();
+  }
+  // The derivative is that of a minimum, so tasks that did not come to one have none.
+  const auto minimum = proximal_minimum(episode.support, kSolverSteps);
+  const double count = minimum.found.sum().item<double>();
+  found_ += count;
+  return (minimum.found * squared_errors(minimum.weights, episode.query)).sum() / std::max(count, 1.0);
 }
 
 Figures MamlLearner::run_round() {
   double sum = 0;
+  found_ = 0;
   for (std::int64_t i = 0; i < kMetaStepsPerRound; ++i) {
     stop_if_interrupted();
-    sum += meta_step();
+    const auto loss = meta_loss();
+    optimizer_.zero_grad();
+    loss.backward();
+    optimizer_.step();
+    sum += loss.item<double>();
   }
   const auto errors = test(100, 1);
-  return {{"loss", sum / static_cast<double>(kMetaStepsPerRound)},
-          {"mse_after_0", errors.after_steps[0]},
-          {"mse_after_1", errors.after_steps[1]}};
+  Figures figures{{"loss", sum / static_cast<double>(kMetaStepsPerRound)},
+                  {"mse_after_0", errors.after_steps[0]},
+                  {"mse_after_1", errors.after_steps[1]}};
+  if (gradient_ == Gradient::Implicit) {
+    figures.emplace_back("found", found_ / static_cast<double>(kMetaStepsPerRound * kTasksTogether));
+  }
+  return figures;
 }
 
 MamlLearner::Errors MamlLearner::test(std::int64_t tasks, std::int64_t steps) const {

@@ -48,15 +48,21 @@ class MamlLearner : public Learner {
     std::vector<double> margins;  ///< half of the 95 % confidence interval
   };
 
+  struct Minimum {
+    Weights weights;
+    at::Tensor found;  ///< [tasks]: 1 where they are its minimum, to the tolerance; else 0
+  };
+
   Episode draw_episode() const;
-  Weights proximal_minimum(const Points& support, std::int64_t steps) const;
-  double meta_step();
+  Minimum proximal_minimum(const Points& support, std::int64_t steps) const;
+  at::Tensor meta_loss();
   Errors test(std::int64_t tasks, std::int64_t steps) const;
 
   std::int64_t shots_;
   Gradient gradient_;
   Weights weights_;
   torch::optim::Adam optimizer_;
+  double found_ = 0;  // minima, in this round
 };
 
 }  // namespace stillpoint::app

@@ -44,18 +44,19 @@ Panel adaptation_panel(const StudiedVariant& variant, const AdaptationExample& e
     return {example.x, predict(after[steps], example.x)};
   };
   const auto error = [&](std::size_t steps) { return squared_errors(after[steps], truth)[0].item<double>(); };
-  return {.title = fmt::format("{}: squared error {:.2f}, {:.2f}, {:.2f}", variant.name, error(0), error(1),
-                               error(10)),
-          .x_label = "x",
-          .y_label = "y",
-          .settings =
-              "unset logscale\nset format y '%g'\nset xrange [-5:5]\nset yrange [-5.5:5.5]\n"
-              "set xtics auto\nset key bottom right\n",
-          .curves = {curve_through("truth", "lines linewidth 2 dashtype 2", truth, false),
-                     curve_through("points to adapt to", "points pointtype 7 pointsize 0.7", support, false),
-                     curve_through("before", "lines linewidth 1.5", learnt(0), true),
-                     curve_through("after 1 step", "lines linewidth 2", learnt(1), true),
-                     curve_through("after 10 steps", "lines linewidth 3", learnt(10), true)}};
+  return {
+      .title = fmt::format("{}: squared error {:.2f}, {:.2f}, {:.2f}", variant.name, error(0), error(1),
+                           error(10)),
+      .x_label = "x",
+      .y_label = "y",
+      .settings =
+          "unset logscale\nset format y '%g'\nset xrange [-5:5]\nset yrange [-10:5.5]\n"
+          "set xtics auto\nset key bottom right\n",
+      .curves = {curve_through("truth", "lines linewidth 2 dashtype 2", truth, false),
+                 curve_through("before", "lines linewidth 1.5", learnt(0), true),
+                 curve_through("after 1 step", "lines linewidth 2", learnt(1), true),
+                 curve_through("after 10 steps", "lines linewidth 3", learnt(10), true),
+                 curve_through("points to adapt to", "points pointtype 7 pointsize 1.3", support, false)}};
 }
 
 std::vector<Panel> adaptation_panels(const std::vector<StudiedVariant>& variants) {
