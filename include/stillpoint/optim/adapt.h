@@ -19,7 +19,8 @@ struct AdaptOptions {
   std::int64_t steps = 1;  ///< ≥ 0
   double rate = 0.01;      ///< > 0, finite; the length of a step, in units of parameter² / loss
   /// 0 keeps the record of every step for the backward pass. k ≥ 1 keeps the parameters after every k steps,
-  /// and takes the steps between again there: for many steps, about √steps. (Griewank, Walther 2000.)
+  /// and takes the steps between again there, whose record is then some four times as large. So 1 saves most,
+  /// where the record of a step is larger than its parameters. (Griewank, Walther 2000.)
   std::int64_t checkpoint_every = 0;
   /// Takes the gradients in the steps as constants: cheaper, and not exact. (Finn et al. 2017, section 5.2.)
   bool first_order = false;
@@ -37,7 +38,7 @@ struct AdaptOptions {
 ///
 /// **Cost.** A step is an evaluation of the loss and its gradient; the backward pass takes about twice as
 /// long. Memory for the record of every step; with checkpoints for steps / k copies of the parameters and the
-/// record of k steps, and the time of the steps once more.
+/// larger record of k steps, and 1.4 to 1.8 times as long.
 ///
 /// **Errors.** A c10::Error if the loss is empty or does not return one number for each task, if the start
 /// holds no tensors `[B, …]` of one dtype and device, or for options out of range.
