@@ -38,7 +38,7 @@ struct AdaptOptions {
 ///
 /// **Cost.** A step is an evaluation of the loss and its gradient; the backward pass takes about twice as
 /// long. Memory for the record of every step; with checkpoints for steps / k copies of the parameters and the
-/// larger record of k steps, and 1.4 to 1.8 times as long.
+/// larger record of k steps, and up to 1.8 times as long.
 ///
 /// **Errors.** A c10::Error if the loss is empty or does not return one number for each task, if the start
 /// holds no tensors `[B, …]` of one dtype and device, or for options out of range.
