@@ -3,6 +3,7 @@
 #include "table.h"
 
 // One function a subject, each in a file of its name.
+void adapt(Table& table);
 void forward(Table& table);
 void gradient(Table& table);
 void least_squares(Table& table);

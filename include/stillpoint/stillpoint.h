@@ -63,6 +63,7 @@
 #include "stillpoint/optim/least_squares_solvers/dogleg.h"
 #include "stillpoint/optim/least_squares_solvers/gauss_newton.h"
 #include "stillpoint/optim/least_squares_solvers/levenberg_marquardt.h"
+#include "stillpoint/optim/adapt.h"
 #include "stillpoint/optim/minimize.h"
 #include "stillpoint/optim/minimizers/bfgs.h"
 #include "stillpoint/optim/minimizers/gradient_descent.h"
