@@ -1,35 +1,15 @@
 #include "checkpoint.h"
 
-#include <fmt/format.h>
 #include <torch/serialize.h>
 #include <torch/types.h>
-#include <zlib.h>
 
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <string_view>
 
-#include "files.h"
+#include "checkpoint_file.h"
 #include "report.h"
-#include "user_error.h"
 
 namespace stillpoint::app {
 namespace {
-
-// The first line names the format and the checksum of what follows, a LibTorch archive, which has none of its
-// own.
-constexpr const char* kHeader = "stillpoint checkpoint 4, CRC-32 {:08x}\n";
-
-std::string header(std::string_view archive) {
-  const auto* bytes = reinterpret_cast<const Bytef*>(archive.data());
-  return fmt::format(fmt::runtime(kHeader), crc32(0, bytes, static_cast<uInt>(archive.size())));
-}
-
-c10::IValue read_value(torch::serialize::InputArchive& archive, const std::string& key) {
-  c10::IValue value;
-  archive.read(key, value);
-  return value;
-}
 
 void write_run(torch::serialize::OutputArchive& archive, const RunHeader& run) {
   archive.write("model", c10::IValue(run.experiment->name));
@@ -77,12 +57,7 @@ TrainedVariant read_variant(torch::serialize::InputArchive& archive, const Exper
   return trained;
 }
 
-Checkpoint parse(const std::string& file, c10::Device device) {
-  const auto line = file.substr(0, file.find('\n') + 1);
-  std::istringstream stream(file.substr(line.size()));
-  TORCH_CHECK(line == header(stream.view()), "another format, or damaged");
-  torch::serialize::InputArchive archive;
-  archive.load_from(stream, device);
+Checkpoint parse(torch::serialize::InputArchive& archive, c10::Device device) {
   Checkpoint checkpoint{.run = read_run(archive), .variants = {}};
   const auto& experiment = *checkpoint.run.experiment;
   for (const auto& name : experiment.variant_names()) {
@@ -109,19 +84,12 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
     nested.write("epochs", c10::IValue(epochs_to_json(variant.epochs).dump()));
     archive.write(variant.name, nested);
   }
-  std::ostringstream bytes;
-  archive.save_to(bytes);
-  write_file(path, header(bytes.view()) + bytes.str());
+  write_checkpoint(path, archive);
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path, c10::Device device) {
-  const auto file = read_file(path);
-  try {
-    return parse(file, device);
-  } catch (const std::exception&) {
-    throw UserError(fmt::format(
-        "{} is not a checkpoint that can be read, or is damaged: name one that --save wrote", path.string()));
-  }
+  return read_checkpoint(path, device,
+                         [&](torch::serialize::InputArchive& archive) { return parse(archive, device); });
 }
 
 }  // namespace stillpoint::app

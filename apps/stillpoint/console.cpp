@@ -7,10 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cmath>
 #include <cstring>
-#include <optional>
 
+#include "show_number.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
@@ -31,20 +30,9 @@ std::size_t columns(std::FILE* terminal) {
   return known ? size.ws_col : 80;
 }
 
-/// A number, or a dash for what is none.
-std::string decimal(std::optional<double> number, int digits) {
-  return number && !std::isnan(*number) ? fmt::format("{:.{}f}", *number, digits) : "-";
-}
-
 std::string show_error(Task task, double error) {
   const bool number = task == Task::Numbers || task == Task::Signals || task == Task::Trajectories;
   return number ? decimal(error, 4) : fmt::format("{:.2f} %", 100 * error);
-}
-
-/// 1234567 as 1,234,567.
-std::string grouped(std::int64_t number) {
-  return number < 1000 ? std::to_string(number)
-                       : fmt::format("{},{:03}", grouped(number / 1000), number % 1000);
 }
 
 }  // namespace
@@ -110,13 +98,18 @@ void Console::summary(Task task, const std::vector<VariantResult>& results) {
 
 void Console::progress(const std::string& variant, std::int64_t epoch, std::int64_t last, double fraction,
                        const Pass& so_far) {
+  progress(variant, epoch, last, fraction,
+           fmt::format("loss {}  {} iterations", decimal(so_far.loss, 4), decimal(so_far.iterations, 1)));
+}
+
+void Console::progress(const std::string& variant, std::int64_t epoch, std::int64_t last, double fraction,
+                       const std::string& so_far) {
   if (!terminal_ || now() - drawn_at_ < 0.1) {
     return;
   }
   drawn_at_ = now();
   const auto left = fmt::format("{:17} {:>6} ", variant, fmt::format("{}/{}", epoch, last));
-  const auto right = fmt::format(" {:3.0f} %  loss {}  {} iterations", 100 * fraction,
-                                 decimal(so_far.loss, 4), decimal(so_far.iterations, 1));
+  const auto right = fmt::format(" {:3.0f} %  {}", 100 * fraction, so_far);
   const auto room = columns(out_);
   const auto taken = left.size() + right.size() + 3;
   auto text = left + right;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ class Console {
   /// Redraws the bar, at most ten times a second.
   void progress(const std::string& variant, std::int64_t epoch, std::int64_t last, double fraction,
                 const Pass& so_far);
+  /// The same, with words on how it goes.
+  void progress(const std::string& variant, std::int64_t epoch, std::int64_t last, double fraction,
+                const std::string& so_far);
 
  private:
   void clear_bar();

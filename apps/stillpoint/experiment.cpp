@@ -19,6 +19,7 @@
 #include "language_network.h"
 #include "monotone_network.h"
 #include "optimization_experiments.h"
+#include "run_parts.h"
 #include "stillpoint/equations/gradients/unrolled_gradient.h"
 #include "stillpoint/equations/solvers/forward_backward.h"
 #include "stillpoint/equations/solvers/newton.h"
@@ -298,22 +299,10 @@ Experiment ode_net_experiment() {
 
 }  // namespace
 
-std::vector<std::string> Experiment::variant_names() const {
-  std::vector<std::string> names;
-  for (const auto& variant : variants) {
-    names.push_back(variant.name);
-  }
-  return names;
-}
+std::vector<std::string> Experiment::variant_names() const { return names_of(variants); }
 
 const Variant& Experiment::variant(const std::string& wanted) const {
-  for (const auto& variant : variants) {
-    if (variant.name == wanted) {
-      return variant;
-    }
-  }
-  throw UserError(fmt::format("--variants: the model {} has no variant {}: choose from {}", name, wanted,
-                              fmt::join(variant_names(), ", ")));
+  return find_variant(name, variants, wanted);
 }
 
 const std::vector<Experiment>& experiments() {
@@ -326,13 +315,7 @@ const std::vector<Experiment>& experiments() {
   return all;
 }
 
-std::vector<std::string> experiment_names() {
-  std::vector<std::string> names;
-  for (const auto& each : experiments()) {
-    names.push_back(each.name);
-  }
-  return names;
-}
+std::vector<std::string> experiment_names() { return names_of(experiments()); }
 
 const Experiment& experiment(const std::string& name, std::int64_t width) {
   const auto& all = experiments();

@@ -14,6 +14,8 @@
 #include "console.h"
 #include "experiment.h"
 #include "interrupt.h"
+#include "run_parts.h"
+#include "studies.h"
 #include "train.h"
 #include "user_error.h"
 
@@ -44,7 +46,17 @@ std::string variants_help() {
   for (const auto& experiment : app::experiments()) {
     text += fmt::format(" {}: {}.", experiment.name, fmt::join(experiment.variant_names(), ", "));
   }
+  for (const auto& study : app::studies()) {
+    text += fmt::format(" {}: {}.", study.name, fmt::join(app::names_of(study.variants), ", "));
+  }
   return text;
+}
+
+std::string epochs_help() {
+  return fmt::format(
+      "Train up to so many epochs; 0 only evaluates (default: the model's, or those of --load). For models "
+      "that go through no examples ({}): rounds",
+      fmt::join(app::names_of(app::studies()), ", "));
 }
 
 std::string data_help() {
@@ -63,13 +75,10 @@ CLI::Option* add_file(CLI::App& command, const std::string& name, std::filesyste
 
 void add_train_options(CLI::App& command, app::TrainOptions& options) {
   command.add_option("--model", options.model, "What to train (default: fixed-point, or that of --load)")
-      ->check(CLI::IsMember(app::experiment_names()));
+      ->check(CLI::IsMember(app::model_names()));
   command.add_option("--variants", options.variants, variants_help())->delimiter(',');
   add_file(command, "--data", options.data, data_help(), "DIR|FILE");
-  command
-      .add_option("--epochs", options.epochs,
-                  "Train up to so many epochs; 0 only evaluates (default: the model's, or those of --load)")
-      ->check(CLI::Range(0, 100000));
+  command.add_option("--epochs", options.epochs, epochs_help())->check(CLI::Range(0, 100000));
   const CLI::Range counts(1, std::numeric_limits<std::int32_t>::max());
   command
       .add_option("--width", options.width,

@@ -99,22 +99,26 @@ std::string make_report(const RunHeader& run, const std::vector<VariantResult>& 
   for (const auto& result : results) {
     variants.push_back(to_json(result));
   }
-  const json report{
-      {"model", run.experiment->name},
-      {"width", run.experiment->width == 0 ? json(nullptr) : json(run.experiment->width)},
-      {"variants", std::move(variants)},
-      {"data",
-       {{"path", run.data.empty() ? json(nullptr) : json(run.data.string())},
-        {"train_examples", run.train_examples},
-        {"test_examples", run.test_examples},
-        {"crc32", fmt::format("{:08x}", run.checksum)}}},
-      {"epochs", run.epochs},
-      {"seed", run.seed},
-      {"device", device},
-      {"threads", at::get_num_threads()},
-      {"command", command},
-      {"versions",
-       {{"stillpoint", STILLPOINT_VERSION}, {"libtorch", TORCH_VERSION}, {"compiler", compiler()}}}};
+  return finish_report({{"model", run.experiment->name},
+                        {"width", run.experiment->width == 0 ? json(nullptr) : json(run.experiment->width)},
+                        {"variants", std::move(variants)},
+                        {"data",
+                         {{"path", run.data.empty() ? json(nullptr) : json(run.data.string())},
+                          {"train_examples", run.train_examples},
+                          {"test_examples", run.test_examples},
+                          {"crc32", fmt::format("{:08x}", run.checksum)}}},
+                        {"epochs", run.epochs},
+                        {"seed", run.seed}},
+                       device, command);
+}
+
+std::string finish_report(json report, const std::string& device, const std::string& command) {
+  report.update(
+      {{"device", device},
+       {"threads", at::get_num_threads()},
+       {"command", command},
+       {"versions",
+        {{"stillpoint", STILLPOINT_VERSION}, {"libtorch", TORCH_VERSION}, {"compiler", compiler()}}}});
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

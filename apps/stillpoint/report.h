@@ -16,6 +16,9 @@ namespace stillpoint::app {
 std::string make_report(const RunHeader& run, const std::vector<VariantResult>& results,
                         const std::string& device, const std::string& command);
 
+/// A report of any kind as text, after it was told on what and by what it was made.
+std::string finish_report(nlohmann::json report, const std::string& device, const std::string& command);
+
 nlohmann::json epochs_to_json(const std::vector<Epoch>& epochs);
 /// The inverse. Throws nlohmann::json::exception.
 std::vector<Epoch> epochs_from_json(const nlohmann::json& list);

@@ -6,20 +6,11 @@
 #include <filesystem>
 #include <optional>
 
+#include "run_parts.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
 namespace {
-
-/// Throws the UserError that an option says something else than the checkpoint, if it says anything.
-template <class Told, class Value>
-void refuse_other(const TrainOptions& options, const char* option, const Told& told, bool is_told,
-                  const Value& before) {
-  if (is_told && !(told == before)) {
-    throw UserError(fmt::format("{0} {1}: {2} was made with {0} {3}; leave {0} out", option, told,
-                                options.load.string(), before));
-  }
-}
 
 Checkpoint start(const TrainOptions& options, c10::Device device) {
   const auto& chosen = experiment(options.model.empty() ? experiments().front().name : options.model,

@@ -5,10 +5,10 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <thread>
 
 #include "checkpoint.h"
+#include "checkpoint_file.h"
 #include "console.h"
 #include "files.h"
 #include "gradient_error.h"
@@ -17,6 +17,9 @@
 #include "pictures.h"
 #include "report.h"
 #include "resume.h"
+#include "run_parts.h"
+#include "studies.h"
+#include "study_run.h"
 #include "user_error.h"
 
 namespace stillpoint::app {
@@ -41,28 +44,6 @@ c10::Device find_device(const std::string& name) {
   } catch (const std::exception&) {
     throw UserError(fmt::format("--device {} cannot be used with this LibTorch and machine: try cpu", name));
   }
-}
-
-/// Those that `names` picks, in that order; all if it is empty.
-std::vector<TrainedVariant*> choose(Checkpoint& models, const std::vector<std::string>& names) {
-  std::vector<TrainedVariant*> chosen;
-  for (auto& variant : models.variants) {
-    if (names.empty()) {
-      chosen.push_back(&variant);
-    }
-  }
-  for (const auto& name : names) {
-    const auto found = std::ranges::find(models.variants, name, &TrainedVariant::name);
-    if (found == models.variants.end()) {
-      throw UserError(
-          fmt::format("--variants {0}: the checkpoint does not hold it; leave it out, or --load", name));
-    }
-    if (std::ranges::count(names, name) > 1) {
-      throw UserError(fmt::format("--variants names {} more than once: name it once", name));
-    }
-    chosen.push_back(&*found);
-  }
-  return chosen;
 }
 
 bool to_train(const TrainedVariant& variant, std::int64_t epochs) {
@@ -108,18 +89,6 @@ VariantResult measure(const Experiment& experiment, const TrainedVariant& varian
   return result;
 }
 
-/// Says of an error that the user has no part in which variant it came with.
-[[noreturn]] void fail_with(const TrainedVariant& variant) {
-  try {
-    throw;
-  } catch (const UserError&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw std::runtime_error(
-        fmt::format("{} failed after {} epochs: {}", variant.name, variant.epochs.size(), explain(error)));
-  }
-}
-
 std::string draw(const TrainOptions& options, const RunHeader& run,
                  const std::vector<TrainedVariant*>& chosen, const std::vector<VariantResult>& results,
                  const Dataset& data) {
@@ -127,15 +96,11 @@ std::string draw(const TrainOptions& options, const RunHeader& run,
   return draw_plot(options.plot, picture_of(run, chosen, results, data));
 }
 
-}  // namespace
-
-void train(const TrainOptions& options) {
-  use_threads(options.threads);
-  const auto device = find_device(options.device);
+void train_experiment(const TrainOptions& options, c10::Device device) {
   auto models = start_or_load(options, device);
   const auto& run = models.run;
   const auto& experiment = *run.experiment;
-  const auto chosen = choose(models, options.variants);
+  const auto chosen = choose(models.variants, options.variants);
   const auto epochs = plan_epochs(options, models, chosen);
   check_outputs(options, run.data);
   const auto data = load_examples(options, models.run, device);
@@ -156,7 +121,7 @@ void train(const TrainOptions& options) {
                  results.push_back(measure(experiment, *variant, trainer, data));
                  finished.push_back(variant);
                } catch (const std::exception&) {
-                 fail_with(*variant);
+                 fail_with(variant->name, variant->epochs.size(), "epochs");
                }
              }
            },
@@ -175,6 +140,15 @@ void train(const TrainOptions& options) {
                write_file(options.plot, draw(options, run, finished, results, data));
              }
            }});
+}
+
+}  // namespace
+
+void train(const TrainOptions& options) {
+  use_threads(options.threads);
+  const auto device = find_device(options.device);
+  const auto* study = find_study(options.load.empty() ? options.model : model_of_checkpoint(options.load));
+  study != nullptr ? train_study(*study, options, device) : train_experiment(options, device);
 }
 
 }  // namespace stillpoint::app

@@ -13,6 +13,7 @@
 
 #include "interrupt.h"
 #include "peak_memory.h"
+#include "run_parts.h"
 
 namespace stillpoint::app {
 namespace {
@@ -133,11 +134,6 @@ at::Tensor shifted(const at::Tensor& images, std::int64_t by) {
     crops.push_back(padded[i].narrow(0, row, side).narrow(1, column, side));
   }
   return torch::stack(crops).flatten(1);
-}
-
-/// Another one for each seed and epoch.
-std::uint64_t epoch_seed(std::uint64_t seed, std::int64_t epoch) {
-  return seed + 1'000'003 * static_cast<std::uint64_t>(epoch);
 }
 
 at::Tensor shuffled(std::int64_t count, std::uint64_t seed) {

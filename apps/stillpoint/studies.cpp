@@ -1,0 +1,26 @@
+#include "studies.h"
+
+#include <algorithm>
+
+#include "experiment.h"
+#include "run_parts.h"
+
+namespace stillpoint::app {
+
+const std::vector<Study>& studies() {
+  static const std::vector<Study> all{};
+  return all;
+}
+
+const Study* find_study(const std::string& name) {
+  const auto found = std::ranges::find(studies(), name, &Study::name);
+  return found == studies().end() ? nullptr : &*found;
+}
+
+std::vector<std::string> model_names() {
+  auto names = experiment_names();
+  std::ranges::copy(names_of(studies()), std::back_inserter(names));
+  return names;
+}
+
+}  // namespace stillpoint::app
