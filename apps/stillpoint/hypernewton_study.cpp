@@ -70,7 +70,7 @@ Study hypernewton_study() {
   return {
       .name = "hypernewton",
       .description = "Logistic regression on images by Newton-CG, L-BFGS and Adam, by passes over the data",
-      .rounds = 30,
+      .rounds = 20,
       .data = kFashion,
       .variants = {of_images<NewtonCgLogistic>("newton-cg"), of_images<LbfgsLogistic>("lbfgs"),
                    of_images<AdamLogistic>("adam")},

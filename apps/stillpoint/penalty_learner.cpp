@@ -17,6 +17,9 @@ namespace stillpoint::app {
 namespace {
 
 constexpr std::int64_t kLabels = 10;
+/// Not to be chosen: so little that it only settles what the same number added to all biases would leave
+/// open.
+constexpr double kBiasPenalty = 1e-3;
 constexpr double kHypergradientRate = 0.3;  // of Adam, in logarithms
 
 at::Tensor pooled(const at::Tensor& images) {
@@ -62,8 +65,8 @@ PenaltyLearner::PenaltyLearner(FitLoss fit_loss, PenaltyData examples)
 Figures PenaltyLearner::run_round() {
   const auto logarithms = propose();
   const auto each = logarithms.exp().expand({kPenaltyFeatures});
-  const auto with_free_bias = torch::cat({each, torch::zeros({1}, torch::kDouble)});
-  const auto weights = penalized_fit(loss, data.train.inputs, data.train.targets, with_free_bias, start_);
+  const auto with_bias = torch::cat({each, torch::full({1}, kBiasPenalty, torch::kDouble)});
+  const auto weights = penalized_fit(loss, data.train.inputs, data.train.targets, with_bias, start_);
   const auto value = fit_losses(loss, data.validation.inputs.mm(weights), data.validation.targets).mean();
   ++fits_;
   start_ = weights.detach();

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "bilevel_study.h"
 #include "experiment.h"
+#include "hypernewton_study.h"
 #include "run_parts.h"
 
 namespace stillpoint::app {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> all{};
+  static const std::vector<Study> all{bilevel_study(), hypernewton_study()};
   return all;
 }
 
