@@ -77,7 +77,7 @@ Study bilevel_study() {
   return {
       .name = "bilevel",
       .description = "Penalties of ridge and logistic regression on images, by hyper-gradient and by grid",
-      .rounds = 40,
+      .rounds = 20,
       .data = kFashion,
       .variants = {penalties_of<GridLearner>("ridge-grid", squares),
                    penalties_of<HypergradientLearner>("ridge-one", squares, kOne),

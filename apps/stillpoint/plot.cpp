@@ -79,9 +79,32 @@ std::string finite_points(const Curve& curve) {
   return lines;
 }
 
+/// The commands that make the shades of a surface, and its level lines, ready to be plotted. Both are empty
+/// where a value is no number.
+std::string prepare(const Surface& surface) {
+  std::string data;
+  for (std::size_t i = 0; i < surface.values.size(); ++i) {
+    const auto columns = surface.x.size();
+    const auto value = surface.values[i];
+    data += fmt::format("{}{} {} {}\n", i > 0 && i % columns == 0 ? "\n" : "", surface.x[i % columns],
+                        surface.y[i / columns], std::isfinite(value) ? fmt::format("{}", value) : "NaN");
+  }
+  return fmt::format(
+      "$surface << EOD\n{}EOD\n"
+      "set palette defined (0 '#f7c9a9', 1 '#ffffff', 2 '#a9cbe6')\nunset colorbox\n"
+      "set contour base\nunset surface\nset cntrparam levels auto 16\nset table $levels\n"
+      "splot $surface with lines\nunset table\nunset contour\nset surface\n",
+      data);
+}
+
 /// The commands that plot `panel`, with its numbers in the script itself.
 std::string draw(const Panel& panel) {
   std::string data, curves;
+  if (panel.surface) {
+    data = prepare(*panel.surface);
+    curves =
+        "$surface with image notitle, $levels with lines linewidth 0.7 linecolor rgb '#999999' notitle, ";
+  }
   std::size_t next_color = 0;
   for (const auto& curve : panel.curves) {
     const auto points = finite_points(curve);
