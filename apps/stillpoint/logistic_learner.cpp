@@ -113,6 +113,10 @@ double LbfgsLogistic::advance() {
     value.backward();
     return value;
   });
+  // Scratch of a step. LibTorch cannot save it while the history is not full.
+  for (auto& state : optimizer_.state()) {
+    dynamic_cast<torch::optim::LBFGSParamState&>(*state.second).al(c10::nullopt);
+  }
   return evaluations;
 }
 

@@ -20,7 +20,12 @@ class Hypernewton : public ::testing::Test {
     options.data = data;
     options.report = directory / "report.json";
     ::testing::internal::CaptureStdout();
-    train_study(hypernewton_study(), options, torch::kCPU);
+    try {
+      train_study(hypernewton_study(), options, torch::kCPU);
+    } catch (...) {
+      ::testing::internal::GetCapturedStdout();
+      throw;
+    }
     ::testing::internal::GetCapturedStdout();
     return nlohmann::json::parse(get(options.report))["variants"];
   }
