@@ -9,18 +9,23 @@ namespace {
 
 using Function = std::function<Tensor()>;
 
-// A number that depends on tensors, and vectors like these.
+// A loss of outputs that depend on tensors, and vectors like these.
 struct Case {
   std::string name;
-  Function loss;
+  Function outputs;
+  std::function<Tensor(const Tensor&)> loss_of;
   std::vector<Tensor> parameters;
   std::vector<Tensor> v;
+
+  Tensor loss() const { return loss_of(outputs()); }
 };
 
-Case with_vectors(std::string name, Function loss, std::vector<Tensor> parameters) {
+Case with_vectors(std::string name, Function outputs, std::function<Tensor(const Tensor&)> loss_of,
+                  std::vector<Tensor> parameters) {
   std::vector<Tensor> v;
+  v.reserve(parameters.size());
   for (const Tensor& one : parameters) v.push_back(torch::randn_like(one));
-  return {std::move(name), std::move(loss), std::move(parameters), std::move(v)};
+  return {std::move(name), std::move(outputs), std::move(loss_of), std::move(parameters), std::move(v)};
 }
 
 // Cross entropy of a net of tanh units: in its parameters, or in its inputs.
@@ -36,14 +41,15 @@ Case net(const std::vector<std::int64_t>& widths, std::int64_t batch, bool of_in
   name += std::to_string(widths.back()) + ", batch " + std::to_string(batch);
   const Tensor x = torch::randn({batch, widths.front()}).requires_grad_(of_inputs);
   const Tensor labels = torch::randint(widths.back(), {batch}, torch::kLong);
-  const auto loss = [weights, x, labels] {
+  const auto outputs = [weights, x] {
     Tensor h = x;
     for (std::size_t i = 0; i < weights.size(); i += 2) {
       h = torch::addmm(weights[i + 1], i == 0 ? h : torch::tanh(h), weights[i]);
     }
-    return torch::nn::functional::cross_entropy(h, labels);
+    return h;
   };
-  return with_vectors(name, loss, of_inputs ? std::vector<Tensor>{x} : weights);
+  const auto loss_of = [labels](const Tensor& h) { return torch::nn::functional::cross_entropy(h, labels); };
+  return with_vectors(name, outputs, loss_of, of_inputs ? std::vector<Tensor>{x} : weights);
 }
 
 // The same of z = tanh(z W + x), in W.
@@ -51,12 +57,12 @@ Case equilibrium(std::int64_t width, std::int64_t batch) {
   const Tensor weight =
       (0.5 / std::sqrt(static_cast<double>(width)) * torch::randn({width, width})).requires_grad_();
   const Tensor x = torch::randn({batch, width});
-  const auto loss = [weight, x] {
+  const auto outputs = [weight, x] {
     const auto f = [&](const Tensor& z) { return torch::tanh(torch::addmm(x, z, weight)); };
-    return sp::fixed_point(f, torch::zeros_like(x)).value.square().mean();
+    return sp::fixed_point(f, torch::zeros_like(x)).value;
   };
-  return with_vectors("fixed point, " + std::to_string(width) + " x " + std::to_string(batch), loss,
-                      {weight});
+  return with_vectors("fixed point, " + std::to_string(width) + " x " + std::to_string(batch), outputs,
+                      [](const Tensor& z) { return z.square().mean(); }, {weight});
 }
 
 std::vector<Tensor> gradient_of(const Case& each) {
@@ -67,26 +73,34 @@ std::vector<Tensor> gradient_of(const Case& each) {
 
 void products(Table& table) {
   const bool of_inputs = true;
-  const std::vector<Case> held{
-      net({784, 512, 10}, 128, !of_inputs), net({512, 512, 512, 10}, 128, !of_inputs),
-      net({512, 512, 512, 10}, 1, !of_inputs), net({512, 512, 512, 10}, 128, of_inputs)};
-  const std::vector<Case> shown{net({64, 64, 64, 10}, 128, !of_inputs), equilibrium(512, 32)};
-  table.heading("Hessian product / gradient");
-  for (const Case& each : held) {
-    const auto work = [&] { sp::hvp(each.loss, each.parameters, each.v); };
-    table.row(each.name, time_ratio(work, [&] { gradient_of(each); }), 2.5);
-  }
-  for (const Case& each : shown) {
-    const auto work = [&] { sp::hvp(each.loss, each.parameters, each.v); };
-    table.row(each.name, time_ratio(work, [&] { gradient_of(each); }));
-  }
-  table.heading("One more Hessian product at the same point / gradient");
-  for (const Case& each : held) {
-    const auto hessian = sp::hessian_at(each.loss, each.parameters);
-    table.row(each.name, time_ratio([&] { hessian(each.v); }, [&] { gradient_of(each); }), 1.5);
-  }
-  for (const Case& each : shown) {
-    const auto hessian = sp::hessian_at(each.loss, each.parameters);
-    table.row(each.name, time_ratio([&] { hessian(each.v); }, [&] { gradient_of(each); }));
-  }
+  const std::vector<Case> held{net({784, 512, 10}, 128, !of_inputs),
+                               net({512, 512, 512, 10}, 128, !of_inputs),
+                               net({512, 512, 512, 10}, 128, of_inputs)};
+  const std::vector<Case> shown{net({512, 512, 512, 10}, 1, !of_inputs),
+                                net({64, 64, 64, 10}, 128, !of_inputs), equilibrium(512, 32)};
+  // What `make` prepares of a case is timed. A limit of 0 holds no case to one.
+  const auto rows = [&](const char* heading, double limit, auto make) {
+    table.heading(heading);
+    for (const auto& [cases, is_held] : {std::pair(&held, true), std::pair(&shown, false)}) {
+      for (const Case& each : *cases) {
+        const double ratio = time_ratio(make(each), [&] { gradient_of(each); });
+        if (is_held && limit > 0) {
+          table.row(each.name, ratio, limit);
+        } else {
+          table.row(each.name, ratio);
+        }
+      }
+    }
+  };
+  const auto loss = [](const Case& each) { return [&each] { return each.loss(); }; };
+  rows("Hessian product / gradient", 2.5,
+       [&](const Case& each) { return [&] { sp::hvp(loss(each), each.parameters, each.v); }; });
+  const auto repeated = [](const Case& each, const sp::Curvature& curvature) {
+    return [&each, curvature] { curvature(each.v); };
+  };
+  rows("One more Hessian product at the same point / gradient", 1.5,
+       [&](const Case& each) { return repeated(each, sp::hessian_at(loss(each), each.parameters)); });
+  rows("One more Gauss-Newton product / gradient", 0, [&](const Case& each) {
+    return repeated(each, sp::gauss_newton_at(each.outputs, each.loss_of, each.parameters));
+  });
 }

@@ -10,10 +10,11 @@
 namespace stillpoint {
 namespace {
 
-using detail::Evaluated;
+namespace reverse_mode = detail::reverse_mode;
+using reverse_mode::Evaluated;
 
-detail::List without_graph(const detail::List& list) {
-  detail::List result;
+reverse_mode::List without_graph(const reverse_mode::List& list) {
+  reverse_mode::List result;
   result.reserve(list.size());
   for (const at::Tensor& one : list) result.push_back(one.detach());
   return result;
@@ -21,12 +22,12 @@ detail::List without_graph(const detail::List& list) {
 
 template <class F, class X>
 Curvature hessian_recorded(const F& f, const X& x) {
-  const detail::Recording recording;
-  const Evaluated here = detail::evaluate_at(f, x);
-  const detail::List gradient = detail::slope(here);
+  const reverse_mode::Recording recording;
+  const Evaluated here = reverse_mode::evaluate_at(f, x);
+  const reverse_mode::List gradient = reverse_mode::slope(here);
   return {here.value.detach(), without_graph(gradient),
-          [gradient, inputs = here.inputs](const detail::List& v) {
-            return detail::pull_back(gradient, inputs, v, /*create_graph=*/false);
+          [gradient, inputs = here.inputs](const reverse_mode::List& v) {
+            return reverse_mode::pull_back(gradient, inputs, v, /*create_graph=*/false);
           }};
 }
 
@@ -35,30 +36,32 @@ Curvature hessian_recorded(const F& f, const X& x) {
 Curvature sandwich(const Evaluated& here, const at::Tensor& value, const at::Tensor& weights,
                    std::function<at::Tensor(const at::Tensor&)> between) {
   const at::Tensor u = weights.detach().requires_grad_();
-  const detail::List gradient = detail::pull_back({here.value}, here.inputs, {u}, /*create_graph=*/true);
+  const reverse_mode::List gradient =
+      reverse_mode::pull_back({here.value}, here.inputs, {u}, /*create_graph=*/true);
   return {value.detach(), without_graph(gradient),
-          [here, u, gradient, between = std::move(between)](const detail::List& v) {
-            const at::Tensor along = detail::pull_back(gradient, {u}, v, /*create_graph=*/false)[0];
-            return detail::pull_back({here.value}, here.inputs, {between(along)}, /*create_graph=*/false);
+          [here, u, gradient, between = std::move(between)](const reverse_mode::List& v) {
+            const at::Tensor along = reverse_mode::pull_back(gradient, {u}, v, /*create_graph=*/false)[0];
+            return reverse_mode::pull_back({here.value}, here.inputs, {between(along)},
+                                           /*create_graph=*/false);
           }};
 }
 
 template <class F, class X>
-Curvature gauss_newton_recorded(const F& f, const detail::OfTensor& loss, const X& x) {
-  const detail::Recording recording;
-  const Evaluated here = detail::evaluate_at(f, x);
+Curvature gauss_newton_recorded(const F& f, const reverse_mode::OfTensor& loss, const X& x) {
+  const reverse_mode::Recording recording;
+  const Evaluated here = reverse_mode::evaluate_at(f, x);
   // The loss on its own, so that its derivatives end at the output of f.
-  const Evaluated outer = detail::evaluate_at(loss, here.value.detach());
-  const detail::List bent = detail::slope(outer);
+  const Evaluated outer = reverse_mode::evaluate_at(loss, here.value.detach());
+  const reverse_mode::List bent = reverse_mode::slope(outer);
   return sandwich(here, outer.value, bent[0], [bent, inputs = outer.inputs](const at::Tensor& along) {
-    return detail::pull_back(bent, inputs, {along}, /*create_graph=*/false)[0];
+    return reverse_mode::pull_back(bent, inputs, {along}, /*create_graph=*/false)[0];
   });
 }
 
 template <class F, class X>
 Curvature fisher_recorded(const F& f, const X& x) {
-  const detail::Recording recording;
-  const Evaluated here = detail::evaluate_at(f, x);
+  const reverse_mode::Recording recording;
+  const Evaluated here = reverse_mode::evaluate_at(f, x);
   return sandwich(here, here.value, at::ones_like(here.value), [](const at::Tensor& along) { return along; });
 }
 
@@ -70,38 +73,39 @@ Curvature::Curvature(at::Tensor value, std::vector<at::Tensor> gradient, Product
 }
 
 std::vector<at::Tensor> Curvature::operator()(const std::vector<at::Tensor>& v) const {
-  detail::check_vectors(v, gradient_);
+  reverse_mode::check_vectors(v, gradient_);
   const c10::InferenceMode no_inference(false);
   return products_(v);
 }
 
 at::Tensor Curvature::operator()(const at::Tensor& v) const { return (*this)(std::vector<at::Tensor>{v})[0]; }
 
-Curvature hessian_at(const detail::OfTensor& f, const at::Tensor& x) { return hessian_recorded(f, x); }
-Curvature hessian_at(const detail::OfList& f, const std::vector<at::Tensor>& x) {
+Curvature hessian_at(const reverse_mode::OfTensor& f, const at::Tensor& x) { return hessian_recorded(f, x); }
+Curvature hessian_at(const reverse_mode::OfList& f, const std::vector<at::Tensor>& x) {
   return hessian_recorded(f, x);
 }
-Curvature hessian_at(const detail::OfNothing& f, const std::vector<at::Tensor>& parameters) {
+Curvature hessian_at(const reverse_mode::OfNothing& f, const std::vector<at::Tensor>& parameters) {
   return hessian_recorded(f, parameters);
 }
 
-Curvature gauss_newton_at(const detail::OfTensor& f, const detail::OfTensor& loss, const at::Tensor& x) {
+Curvature gauss_newton_at(const reverse_mode::OfTensor& f, const reverse_mode::OfTensor& loss,
+                          const at::Tensor& x) {
   return gauss_newton_recorded(f, loss, x);
 }
-Curvature gauss_newton_at(const detail::OfList& f, const detail::OfTensor& loss,
+Curvature gauss_newton_at(const reverse_mode::OfList& f, const reverse_mode::OfTensor& loss,
                           const std::vector<at::Tensor>& x) {
   return gauss_newton_recorded(f, loss, x);
 }
-Curvature gauss_newton_at(const detail::OfNothing& f, const detail::OfTensor& loss,
+Curvature gauss_newton_at(const reverse_mode::OfNothing& f, const reverse_mode::OfTensor& loss,
                           const std::vector<at::Tensor>& parameters) {
   return gauss_newton_recorded(f, loss, parameters);
 }
 
-Curvature fisher_at(const detail::OfTensor& f, const at::Tensor& x) { return fisher_recorded(f, x); }
-Curvature fisher_at(const detail::OfList& f, const std::vector<at::Tensor>& x) {
+Curvature fisher_at(const reverse_mode::OfTensor& f, const at::Tensor& x) { return fisher_recorded(f, x); }
+Curvature fisher_at(const reverse_mode::OfList& f, const std::vector<at::Tensor>& x) {
   return fisher_recorded(f, x);
 }
-Curvature fisher_at(const detail::OfNothing& f, const std::vector<at::Tensor>& parameters) {
+Curvature fisher_at(const reverse_mode::OfNothing& f, const std::vector<at::Tensor>& parameters) {
   return fisher_recorded(f, parameters);
 }
 

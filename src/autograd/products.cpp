@@ -2,24 +2,27 @@
 
 #include <ATen/Functions.h>
 
+#include <functional>
 #include <utility>
 
 #include "autograd/reverse_mode.h"
 #include "core/check.h"
+#include "stillpoint/autograd/tape.h"
 
 namespace stillpoint {
 namespace {
 
-using detail::check_vectors;
-using detail::evaluate_at;
-using detail::Evaluated;
-using detail::List;
-using detail::OfList;
-using detail::OfNothing;
-using detail::OfTensor;
-using detail::pull_back;
-using detail::Recording;
-using detail::slope;
+using detail::reverse_mode::check_vectors;
+using detail::reverse_mode::checked;
+using detail::reverse_mode::evaluate_at;
+using detail::reverse_mode::Evaluated;
+using detail::reverse_mode::List;
+using detail::reverse_mode::OfList;
+using detail::reverse_mode::OfNothing;
+using detail::reverse_mode::OfTensor;
+using detail::reverse_mode::pull_back;
+using detail::reverse_mode::Recording;
+using detail::reverse_mode::slope;
 
 // J v: uᵀJ is linear in u, and its derivative in the direction v is J v.
 at::Tensor push_forward(const Evaluated& here, const List& v, bool create_graph) {
@@ -84,15 +87,17 @@ ListProduct fisher_of(const F& f, const X& x, const List& v, bool create_graph) 
   return finish(here.value, pull_back({here.value}, here.inputs, {along}, create_graph), create_graph);
 }
 
-// The derivatives of each number of y, put together; for each x, of the shape of y followed by that of x.
-List derivatives_of(const at::Tensor& y, const List& x, bool create_graph) {
+// For each number of y a list like x, put together: for each x, of the shape of y followed by that of x.
+List stacked(const at::Tensor& y, const List& x, const std::function<List(const at::Tensor& v)>& row_of) {
   std::vector<List> rows(x.size());
-  const at::Tensor numbers = y.reshape({-1});
-  for (std::int64_t i = 0; i < numbers.numel(); ++i) {
-    const List row = pull_back({numbers[i]}, x, {at::ones({}, y.options())}, create_graph);
-    for (std::size_t j = 0; j < x.size(); ++j) rows[j].push_back(finished(row[j], create_graph));
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    const at::Tensor single = at::zeros(y.sizes(), y.options());
+    single.view({-1})[i].fill_(1);
+    const List row = row_of(single);
+    for (std::size_t j = 0; j < x.size(); ++j) rows[j].push_back(row[j]);
   }
   List result;
+  result.reserve(x.size());
   for (std::size_t j = 0; j < x.size(); ++j) {
     std::vector<std::int64_t> shape = y.sizes().vec();
     shape.insert(shape.end(), x[j].sizes().begin(), x[j].sizes().end());
@@ -100,6 +105,14 @@ List derivatives_of(const at::Tensor& y, const List& x, bool create_graph) {
     result.push_back(none ? at::zeros(shape, x[j].options()) : at::stack(rows[j]).reshape(shape));
   }
   return result;
+}
+
+List derivatives_of(const at::Tensor& y, const List& x, bool create_graph) {
+  return stacked(y, x, [&](const at::Tensor& v) {
+    List row = pull_back({y}, x, {v}, create_graph);
+    for (at::Tensor& one : row) one = finished(one, create_graph);
+    return row;
+  });
 }
 
 template <class F, class X>
@@ -113,10 +126,20 @@ template <class F, class X>
 std::vector<List> hessian_of(const F& f, const X& x, bool create_graph) {
   const Recording recording;
   const Evaluated here = evaluate_at(f, x);
+  const List gradient = slope(here);
   std::vector<List> blocks;
-  for (const at::Tensor& part : slope(here))
+  blocks.reserve(gradient.size());
+  for (const at::Tensor& part : gradient) {
     blocks.push_back(derivatives_of(part, here.inputs, create_graph));
+  }
   return blocks;
+}
+
+// The Jacobian of a function of one tensor, by replays of a tape, which spend less between nodes.
+at::Tensor replayed_jacobian(const OfTensor& f, const at::Tensor& x) {
+  const Recording recording;
+  const Tape tape(f, x);
+  return stacked(tape.value(), {x}, [&](const at::Tensor& v) { return List{tape.vjp(v)}; })[0];
 }
 
 }  // namespace
@@ -179,7 +202,8 @@ ListProduct fisher_product(const OfNothing& f, const List& parameters, const Lis
 }
 
 at::Tensor jacobian(const OfTensor& f, const at::Tensor& x, bool create_graph) {
-  return jacobian_of(f, x, create_graph)[0];
+  return create_graph ? jacobian_of(f, x, true)[0]
+                      : replayed_jacobian([&](const at::Tensor& at) { return checked(f(at)); }, x);
 }
 List jacobian(const OfList& f, const List& x, bool create_graph) { return jacobian_of(f, x, create_graph); }
 List jacobian(const OfNothing& f, const List& parameters, bool create_graph) {
@@ -187,7 +211,9 @@ List jacobian(const OfNothing& f, const List& parameters, bool create_graph) {
 }
 
 at::Tensor hessian(const OfTensor& f, const at::Tensor& x, bool create_graph) {
-  return hessian_of(f, x, create_graph)[0][0];
+  if (create_graph) return hessian_of(f, x, true)[0][0];
+  // The alias that a tape hands to f is already part of a graph, in which the gradient keeps its place.
+  return replayed_jacobian([&](const at::Tensor& at) { return slope({{at}, checked(f(at))})[0]; }, x);
 }
 std::vector<List> hessian(const OfList& f, const List& x, bool create_graph) {
   return hessian_of(f, x, create_graph);

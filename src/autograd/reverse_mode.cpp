@@ -8,7 +8,7 @@
 
 #include "core/check.h"
 
-namespace stillpoint::detail {
+namespace stillpoint::detail::reverse_mode {
 namespace {
 
 // An alias of x that gradients can be asked for; it keeps its place in the graph of x, if that has one.
@@ -17,35 +17,31 @@ at::Tensor as_input(const at::Tensor& x) {
   return x.requires_grad() ? x.view_as(x) : x.detach().requires_grad_();
 }
 
-void check_value(const at::Tensor& value) {
-  TORCH_CHECK(value.defined(), "f: expected a tensor, got an undefined one");
-}
-
 }  // namespace
+
+at::Tensor checked(at::Tensor value) {
+  TORCH_CHECK(value.defined(), "f: expected a tensor as value, got an undefined one");
+  return value;
+}
 
 Evaluated evaluate_at(const OfTensor& f, const at::Tensor& x) {
   const at::Tensor input = as_input(x);
-  const at::Tensor value = f(input);
-  check_value(value);
-  return {{input}, value};
+  return {{input}, checked(f(input))};
 }
 
 Evaluated evaluate_at(const OfList& f, const List& x) {
   List inputs;
   inputs.reserve(x.size());
   for (const at::Tensor& one : x) inputs.push_back(as_input(one));
-  const at::Tensor value = f(inputs);
-  check_value(value);
-  return {std::move(inputs), value};
+  at::Tensor value = checked(f(inputs));
+  return {std::move(inputs), std::move(value)};
 }
 
 Evaluated evaluate_at(const OfNothing& f, const List& parameters) {
   for (const at::Tensor& one : parameters) {
     TORCH_CHECK(one.defined() && one.requires_grad(), "parameters: expected tensors that require a gradient");
   }
-  const at::Tensor value = f();
-  check_value(value);
-  return {parameters, value};
+  return {parameters, checked(f())};
 }
 
 void check_vectors(const List& v, const List& x) {
@@ -78,4 +74,4 @@ List slope(const Evaluated& here) {
   return pull_back({here.value}, here.inputs, {at::ones_like(here.value)}, true);
 }
 
-}  // namespace stillpoint::detail
+}  // namespace stillpoint::detail::reverse_mode

@@ -8,7 +8,7 @@
 #include <vector>
 
 // What products with first and second derivatives are made of: reverse mode, once or twice.
-namespace stillpoint::detail {
+namespace stillpoint::detail::reverse_mode {
 
 using List = std::vector<at::Tensor>;
 using OfTensor = std::function<at::Tensor(const at::Tensor&)>;
@@ -27,6 +27,9 @@ struct Evaluated {
   at::Tensor value;
 };
 
+/// What f returned; throws if that is undefined.
+at::Tensor checked(at::Tensor value);
+
 Evaluated evaluate_at(const OfTensor& f, const at::Tensor& x);
 Evaluated evaluate_at(const OfList& f, const List& x);
 Evaluated evaluate_at(const OfNothing& f, const List& parameters);
@@ -40,4 +43,4 @@ List pull_back(const List& y, const List& x, const List& v, bool create_graph);
 /// The gradient of a single number, differentiable.
 List slope(const Evaluated& here);
 
-}  // namespace stillpoint::detail
+}  // namespace stillpoint::detail::reverse_mode

@@ -17,14 +17,15 @@ namespace {
 
 constexpr std::int64_t kWidth = 3;
 
-// A layer [2, 3] → [2, 3] that reads a matrix as well.
+// A layer [2, 3] → [2, 3] that reads a matrix as well. Products call its function again, so it captures by
+// value.
 struct NamedLayer {
   const char* name;
   Tensor (*apply)(const Tensor& x, const Tensor& w);
 };
 
 Tensor through_fixed_point(const Tensor& x, const Tensor& w) {
-  return fixed_point([&](const Tensor& z) { return torch::tanh(z.mm(0.2 * w) + x); }, torch::zeros_like(x),
+  return fixed_point([=](const Tensor& z) { return torch::tanh(z.mm(0.2 * w) + x); }, torch::zeros_like(x),
                      {.gradient = ImplicitGradient{.tolerance = {.relative = 1e-13, .absolute = 0.0}},
                       .tolerance = {.relative = 1e-14, .absolute = 1e-14},
                       .on_failure = OnFailure::Throw})
@@ -32,14 +33,14 @@ Tensor through_fixed_point(const Tensor& x, const Tensor& w) {
 }
 
 Tensor through_odeint(const Tensor& x, const Tensor& w) {
-  return odeint([&](const Tensor& y) { return torch::tanh(y.mm(w)); }, x, {0.0, 0.5},
+  return odeint([=](const Tensor& y) { return torch::tanh(y.mm(w)); }, x, {0.0, 0.5},
                 {.tolerance = {.relative = 1e-12, .absolute = 1e-12}, .on_failure = OnFailure::Throw})
       .value.select(1, -1);
 }
 
 // An objective that is strictly convex, with derivatives of all orders.
 Tensor through_minimize(const Tensor& x, const Tensor& w) {
-  const auto f = [&](const Tensor& z) {
+  const auto f = [=](const Tensor& z) {
     return (z.cosh() + 0.1 * z.mm(w).pow(4) - x * z + z.square()).sum(1);
   };
   return minimize(f, torch::zeros_like(x),

@@ -82,7 +82,8 @@ ListProduct fisher_product(const std::function<at::Tensor()>& f, const std::vect
                            const std::vector<at::Tensor>& v, bool create_graph = false);
 
 /// ∂f/∂x, of the shape of f(x) followed by that of x; one for each x of a list. Cost: one evaluation of f,
-/// and a backward pass for each number of f(x).
+/// and for each number of f(x) a backward pass through the same record; of one tensor without `create_graph`
+/// these are replays of a `Tape`.
 at::Tensor jacobian(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x,
                     bool create_graph = false);
 std::vector<at::Tensor> jacobian(const std::function<at::Tensor(const std::vector<at::Tensor>&)>& f,
@@ -91,8 +92,8 @@ std::vector<at::Tensor> jacobian(const std::function<at::Tensor()>& f,
                                  const std::vector<at::Tensor>& parameters, bool create_graph = false);
 
 /// The Hessian of a single number f(x), of the shape of x twice over; for a list its blocks, `[i][j]` of the
-/// shape of x_i followed by that of x_j. Cost: one evaluation of f, and a second backward pass for each
-/// number of x.
+/// shape of x_i followed by that of x_j. Cost: one evaluation of f and its gradient, and for each number of x
+/// a backward pass through the same record, as in `jacobian`.
 at::Tensor hessian(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& x,
                    bool create_graph = false);
 std::vector<std::vector<at::Tensor>> hessian(

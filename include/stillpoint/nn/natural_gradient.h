@@ -19,12 +19,12 @@ namespace stillpoint::nn {
 /// Options of `NaturalGradient`. Parameter groups may differ in `weight_decay`; all else is one for the joint
 /// step.
 struct NaturalGradientOptions : torch::optim::OptimizerCloneableOptions<NaturalGradientOptions> {
-  NaturalGradientOptions(
-      double first_trial = 1);  // NOLINT(google-explicit-constructor): as LibTorch's options
+  NaturalGradientOptions(double first_trial = 1);  // NOLINT(google-explicit-constructor): as LibTorch
   /// > 0: the first trial step, as a multiple of the full one.
   TORCH_ARG(double, lr) = 1;
-  /// ≥ 0: added to the diagonal of the matrix, in units of loss per squared parameter. 0: none; the step is
-  /// then the natural gradient itself, and does not depend on how the model is parametrized.
+  /// ≥ 0, of the first step if it adapts: added to the diagonal of the matrix, in units of loss per squared
+  /// parameter. 0: none; the step is then the natural gradient itself, and does not depend on how the model
+  /// is parametrized.
   TORCH_ARG(double, damping) = 0.1;
   /// Whether the damping follows how well the model foretells the loss: ·⅔ above ¾, ·3/2 below ¼.
   TORCH_ARG(bool, adapt_damping) = true;

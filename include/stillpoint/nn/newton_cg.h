@@ -17,11 +17,11 @@ namespace stillpoint::nn {
 
 /// Options of `NewtonCg`. Parameter groups may differ in `weight_decay`; all else is one for the joint step.
 struct NewtonCgOptions : torch::optim::OptimizerCloneableOptions<NewtonCgOptions> {
-  NewtonCgOptions(double first_trial = 1);  // NOLINT(google-explicit-constructor): as LibTorch's options
+  NewtonCgOptions(double first_trial = 1);  // NOLINT(google-explicit-constructor): as LibTorch
   /// > 0: the first trial step, as a multiple of the full one.
   TORCH_ARG(double, lr) = 1;
-  /// ≥ 0: added to the diagonal of the Hessian, in units of loss per squared parameter. 0: none, and the
-  /// line search alone keeps steps short.
+  /// ≥ 0, of the first step if it adapts: added to the diagonal of the Hessian, in units of loss per squared
+  /// parameter. 0: none, and the line search alone keeps steps short.
   TORCH_ARG(double, damping) = 0;
   /// Whether the damping follows how well the model foretells the loss: ·⅔ above ¾, ·3/2 below ¼.
   TORCH_ARG(bool, adapt_damping) = true;
