@@ -13,7 +13,7 @@ std::variant<ComplementSystem, NormalSystem> system_of(const Instance& program,
   if (factor == nullptr) return NormalSystem(program.q, stacked_rows(program), program.a.rows);
   Matrix columns = transposed(stacked_rows(program));
   solve_transposed(*factor, columns);
-  return ComplementSystem(std::move(columns), program.a.rows);
+  return ComplementSystem(whitened_rows(std::move(columns)), program.a.rows);
 }
 
 // z and s from w, without cancellation.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "optim/qp/barrier.h"
 #include "optim/qp/homogeneous.h"
@@ -91,13 +92,17 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const Scales scales(program, factor.get());
   if (start != nullptr) {
     Outcome again = *start;
-    polish(program, factor, scales, options, Patience::Early, again);
+    polish(program, {.factor = factor}, scales, options, Patience::Early, again);
     if (again.status == ProgramStatus::Optimal && is_unique(again, factor != nullptr)) return again;
   }
   const RowSpace equalities(program.a);
-  Instance independent = program;
-  independent.a = equalities.independent();
-  independent.b = equalities.reduced(program.b);
+  std::optional<Instance> with_independent;
+  if (program.a.rows > 0) {
+    with_independent = program;
+    with_independent->a = equalities.independent();
+    with_independent->b = equalities.reduced(program.b);
+  }
+  const Instance& independent = with_independent ? *with_independent : program;
   const Vector left = unreachable(program, independent.b, equalities);
   constexpr double consistent = 10.0;  // in tolerances
   if (!left_is_rounding(program, scales, left, consistent * options.tolerance)) {
@@ -106,6 +111,7 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     return outcome;
   }
   const bool inside = mu > 0.0 && program.g.rows > 0;
+  QuadraticPart q{.factor = factor};
   const auto finish = [&](Outcome& outcome, Patience patience) {
     outcome.point.y = equalities.widened(outcome.point.y);
     const ProgramStatus found = outcome.status;
@@ -119,12 +125,18 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     }
     // An iterate that came near, too, may show the active set.
     outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
-    polish(program, factor, scales, options, patience, outcome);
+    polish(program, q, scales, options, patience, outcome);
     if (outcome.status == ProgramStatus::Inaccurate && found == ProgramStatus::IterationLimit)
       outcome.status = found;
   };
-  return factor != nullptr ? solve_as(Whitened(independent, *factor), options, !inside, finish)
-                           : solve_as(Scaled(independent), options, !inside, finish);
+  if (factor == nullptr) return solve_as(Scaled(independent), options, !inside, finish);
+  const Whitened form(independent, *factor);
+  if (!equalities.dependent()) {
+    q.rows = form.rows();
+    for (std::int64_t i = 0; i < program.a.rows + program.g.rows; ++i)
+      q.length.push_back(form.length(i) * (i < program.a.rows ? equalities.size()[i] : 1.0));
+  }
+  return solve_as(form, options, !inside, finish);
 }
 
 }  // namespace stillpoint::detail
