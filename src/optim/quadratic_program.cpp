@@ -105,7 +105,13 @@ at::Tensor states(const std::vector<SolvedProgram>& solved, const ProgramBatch& 
     std::copy(point.x.begin(), point.x.end(), to);
     for (std::size_t r = 0; r < point.z.size(); ++r)
       to[batch.unknowns() + solved[i].sample.row[r]] = point.z[r] - point.s[r];
-    std::copy(point.y.begin(), point.y.end(), to + batch.unknowns() + batch.rows());
+    std::copy_n(point.y.begin(), batch.equalities(), to + batch.unknowns() + batch.rows());
+    std::size_t equation = batch.equalities();
+    for (const detail::FixedUnknown& one : solved[i].sample.fixed) {
+      const double dual = point.y[equation++];
+      to[batch.unknowns() + one.upper_row] = std::max(0.0, dual);
+      to[batch.unknowns() + one.lower_row] = std::max(0.0, -dual);
+    }
   }
   return state.to(batch.options());
 }

@@ -91,20 +91,24 @@ inline ActiveRows settled(Point& point, const std::vector<bool>& active, const Z
 }
 
 // Where a row names one unknown alone, its value is known without rounding.
+template <class M>
+void put_on_bound(const M& rows, std::int64_t i, double side, Point& point) {
+  int entries = 0;
+  std::int64_t column = 0;
+  double factor = 0.0;
+  for_each_in_row(rows, i, [&](std::int64_t j, double entry) {
+    if (entry == 0.0) return;
+    ++entries;
+    column = j;
+    factor = entry;
+  });
+  if (entries == 1) point.x[column] = side / factor;
+}
+
 template <class Program>
 void put_on_bounds(const Program& program, const ActiveRows& active, Point& point) {
-  for (const std::int64_t i : active) {
-    int entries = 0;
-    std::int64_t column = 0;
-    double factor = 0.0;
-    for_each_in_row(program.g, i, [&](std::int64_t j, double entry) {
-      if (entry == 0.0) return;
-      ++entries;
-      column = j;
-      factor = entry;
-    });
-    if (entries == 1) point.x[column] = program.h[i] / factor;
-  }
+  for (const std::int64_t i : active) put_on_bound(program.g, i, program.h[i], point);
+  for (std::int64_t i = 0; i < program.a.rows; ++i) put_on_bound(program.a, i, program.b[i], point);
 }
 
 inline ActiveRows numbers_of(const std::vector<bool>& active) {

@@ -13,20 +13,40 @@
 #include "optim/qp/polish.h"
 
 namespace stillpoint::detail {
+
+Vector equality_sides(const double* right, const StateLayout& layout,
+                      const std::vector<FixedUnknown>& fixed) {
+  const double* of_rows = right + layout.unknowns;
+  Vector g(of_rows + layout.rows, right + layout.width());
+  for (const FixedUnknown& one : fixed) g.push_back((of_rows[one.upper_row] - of_rows[one.lower_row]) / 2);
+  return g;
+}
+
+void put_equality_duals(const double* duals, const StateLayout& layout,
+                        const std::vector<FixedUnknown>& fixed, double* u) {
+  double* of_rows = u + layout.unknowns;
+  std::copy_n(duals, layout.equalities, of_rows + layout.rows);
+  const double* dual = duals + layout.equalities;
+  for (const FixedUnknown& one : fixed) {
+    of_rows[one.upper_row] = *dual / 2;
+    of_rows[one.lower_row] = -*dual++ / 2;
+  }
+}
+
 namespace {
 
 // −J u = right, or −Jᵀ u = right. With I the inactive rows, J is [Q G_A' 0 A'; G_A 0 0 0; G_I 0 −1 0; A 0 0
 // 0]. `left`, unless null, becomes what u leaves, by the numbers that the program was solved with.
 void solve_sample(const SolvedProgram& solved, const StateLayout& layout, bool transposed,
                   const double* right, double* u, double* left) {
-  const auto [program, row] = std::tie(solved.sample.program, solved.sample.row);
+  const auto& [program, row, fixed] = solved.sample;
   const std::int64_t n = layout.unknowns;
-  const std::int64_t k = layout.equalities;
+  const std::int64_t k = program.a.rows;
   const double* of_rows = right + n;
   std::copy_n(of_rows, layout.rows, u + n);  // of inactive rows, and of those that constrain nothing
   Vector f(right, right + n);
   for (double& v : f) v = -v;
-  Vector g(right + n + layout.rows, right + layout.width());
+  Vector g = equality_sides(right, layout, fixed);
   std::vector<bool> active(row.size(), false);
   for (const std::int64_t i : solved.outcome.active) {
     active[i] = true;
@@ -41,7 +61,7 @@ void solve_sample(const SolvedProgram& solved, const StateLayout& layout, bool t
   const EqualityKkt::Sides missed = solved.outcome.kkt->solve(
       program.q, active_rows(program, solved.outcome.active), {std::move(f), std::move(g)}, x, w);
   std::copy(x.begin(), x.end(), u);
-  std::copy_n(w.begin(), k, u + n + layout.rows);
+  put_equality_duals(w.data(), layout, fixed, u);
   for (std::size_t a = 0; a < solved.outcome.active.size(); ++a)
     u[n + row[solved.outcome.active[a]]] = w[k + static_cast<std::int64_t>(a)];
   for (std::size_t i = 0; !transposed && i < row.size(); ++i) {
@@ -49,7 +69,13 @@ void solve_sample(const SolvedProgram& solved, const StateLayout& layout, bool t
   }
   if (left == nullptr) return;
   std::copy(missed.f.begin(), missed.f.end(), left);
-  std::copy_n(missed.g.begin(), k, left + n + layout.rows);
+  std::copy_n(missed.g.begin(), layout.equalities, left + n + layout.rows);
+  for (std::size_t i = 0; i < fixed.size(); ++i) {
+    const FixedUnknown& one = fixed[i];
+    const double either_way = (of_rows[one.upper_row] + of_rows[one.lower_row]) / 2;
+    left[n + one.upper_row] = either_way + missed.g[layout.equalities + static_cast<std::int64_t>(i)];
+    left[n + one.lower_row] = either_way - missed.g[layout.equalities + static_cast<std::int64_t>(i)];
+  }
   for (std::size_t a = 0; a < solved.outcome.active.size(); ++a)
     left[n + row[solved.outcome.active[a]]] = missed.g[k + static_cast<std::int64_t>(a)];
 }

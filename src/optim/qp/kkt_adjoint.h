@@ -43,6 +43,13 @@ struct StateLayout {
   std::int64_t width() const { return unknowns + rows + equalities; }
 };
 
+/// The sides of A's rows: those of the batch, then half the difference of each pair of equal bounds, which
+/// is what of the two their equation can meet.
+Vector equality_sides(const double* right, const StateLayout& layout, const std::vector<FixedUnknown>& fixed);
+/// The way back for duals of these rows: a pair shares its own, as the shortest duals do.
+void put_equality_duals(const double* duals, const StateLayout& layout,
+                        const std::vector<FixedUnknown>& fixed, double* u);
+
 /// Solves with −J or −Jᵀ, J the Jacobian of `ProgramBatch::residual`, by the factorized system of the active
 /// set, or of the barrier: O(n² + mn) a sample. Which of the two it is, derivatives of each order in turn, is
 /// told by the residual. Samples that have no derivative get NaN, or zero if their right-hand side is zero.

@@ -117,10 +117,28 @@ ProgramNumbers::ProgramNumbers(const optim::QuadraticProgram& program, const Pro
     : n_(batch.unknowns()),
       m_(batch.general_rows()),
       k_(batch.equalities()),
-      lower_rows_(batch.lower_rows()) {
+      lower_rows_(batch.lower_rows()),
+      folds_(!batch.mu().defined()) {
   parts_ = map_parts(program, [](const at::Tensor& t, std::int64_t /*dims*/) {
     return t.detach().to(at::kCPU, at::kDouble).contiguous();
   });
+}
+
+std::vector<FixedUnknown> fixed_unknowns(const double* lower, const double* upper, std::int64_t n,
+                                         std::int64_t first_row) {
+  std::vector<FixedUnknown> fixed;
+  for (std::int64_t j = 0; j < n; ++j) {
+    if (lower[j] == upper[j] && std::isfinite(lower[j]))
+      fixed.push_back({j, first_row + j, first_row + n + j});
+  }
+  return fixed;
+}
+
+bool is_fixed(const std::vector<FixedUnknown>& fixed, std::int64_t unknown) {
+  const auto found =
+      std::lower_bound(fixed.begin(), fixed.end(), unknown,
+                       [](const FixedUnknown& one, std::int64_t j) { return one.unknown < j; });
+  return found != fixed.end() && found->unknown == unknown;
 }
 
 namespace {
@@ -138,7 +156,7 @@ void ProgramNumbers::add_bounds(std::int64_t i, const at::Tensor& bound, double 
   if (!bound.defined()) return;
   const double* value = numbers_of(bound, i, 1);
   for (std::int64_t j = 0; j < n_; ++j) {
-    if (sign * value[j] == std::numeric_limits<double>::infinity()) continue;
+    if (sign * value[j] == std::numeric_limits<double>::infinity() || is_fixed(sample.fixed, j)) continue;
     Instance& program = sample.program;
     program.g.data.resize(program.g.data.size() + n_, 0.0);
     program.g[program.g.rows++][j] = sign;
@@ -159,11 +177,17 @@ ProgramNumbers::Sample ProgramNumbers::sample(std::int64_t i) const {
   }
   program.p.assign(n_, 0.0);
   if (parts_.p.defined()) std::copy_n(numbers_of(parts_.p, i, 1), n_, program.p.begin());
-  program.a = Matrix(k_, n_);
+  if (folds_ && parts_.lower.defined() && parts_.upper.defined())
+    sample.fixed = fixed_unknowns(numbers_of(parts_.lower, i, 1), numbers_of(parts_.upper, i, 1), n_, m_);
+  program.a = Matrix(k_ + static_cast<std::int64_t>(sample.fixed.size()), n_);
   if (k_ > 0) {
     std::copy_n(numbers_of(parts_.A, i, 2), k_ * n_, program.a.data.begin());
     const double* b = numbers_of(parts_.b, i, 1);
     program.b.assign(b, b + k_);
+  }
+  for (const FixedUnknown& one : sample.fixed) {
+    program.a[static_cast<std::int64_t>(program.b.size())][one.unknown] = 1.0;
+    program.b.push_back(numbers_of(parts_.upper, i, 1)[one.unknown]);
   }
   program.g.cols = n_;
   for (std::int64_t r = 0; r < m_; ++r) {

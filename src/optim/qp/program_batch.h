@@ -47,6 +47,16 @@ class ProgramBatch {
   KktTerms terms_;
 };
 
+/// The rows of an unknown's bounds that are equal: they are one equation, whose dual is upper − lower.
+struct FixedUnknown {
+  std::int64_t unknown, lower_row, upper_row;  ///< rows of the batch
+};
+
+/// The unknowns with equal, finite bounds. The rows of bounds begin with `first_row`.
+std::vector<FixedUnknown> fixed_unknowns(const double* lower, const double* upper, std::int64_t n,
+                                         std::int64_t first_row);
+bool is_fixed(const std::vector<FixedUnknown>& fixed, std::int64_t unknown);
+
 /// The numbers of a batch on the host, from which each program is read.
 class ProgramNumbers {
  public:
@@ -54,7 +64,8 @@ class ProgramNumbers {
 
   struct Sample {
     Instance program;
-    std::vector<std::int64_t> row;  ///< of the batch's rows, for each of G's here
+    std::vector<std::int64_t> row;         ///< of the batch's rows, for each of G's here
+    std::vector<FixedUnknown> fixed = {};  ///< rows of A after those of the batch; none with a barrier
   };
   Sample sample(std::int64_t i) const;
 
@@ -64,6 +75,7 @@ class ProgramNumbers {
 
   optim::QuadraticProgram parts_;  // contiguous, double, on the host
   std::int64_t n_, m_, k_, lower_rows_;
+  bool folds_;  // equal bounds into one equation
 };
 
 }  // namespace stillpoint::detail
