@@ -25,6 +25,17 @@ Vector on_equalities(const Vector& of_a, const Vector& of_g, const ActiveRows& a
   return all;
 }
 
+// What is left of the two kinds of equations. Their units differ: in one the rounding may be far larger than
+// all numbers of the other.
+struct Left {
+  double f = std::numeric_limits<double>::infinity();
+  double g = std::numeric_limits<double>::infinity();
+
+  bool is_better_than(const Left& other) const {
+    return (f < other.f / 2 && g <= 2 * other.g) || (g < other.g / 2 && f <= 2 * other.f);
+  }
+};
+
 Point on_active_set(const Instance& program, const ActiveRows& active, const DenseSet& set, const Point& from,
                     Effort effort) {
   constexpr double close = 1e-15;
@@ -37,7 +48,7 @@ Point on_active_set(const Instance& program, const ActiveRows& active, const Den
   Vector w = on_equalities(from.y, from.z, active);
   Vector best_x = x;
   Vector best_w = w;
-  double best = std::numeric_limits<double>::infinity();
+  Left best;
   for (int step = 0; step <= most_steps; ++step) {
     if (effort == Effort::Rough && step == most_steps) {
       best_x = x;
@@ -45,14 +56,13 @@ Point on_active_set(const Instance& program, const ActiveRows& active, const Den
       break;
     }
     const EqualityKkt::Sides left = left_of(right, program.q, set.c, x, w);
-    const double missed = largest(left);
-    const bool stalls = step >= first_to_judge && !(missed < best / 2);
-    if (missed < best) {
-      best = missed;
-      best_x = x;
-      best_w = w;
-    }
-    if (missed <= close * (largest(right.f) + largest(right.g)) || stalls || step == most_steps) break;
+    const Left now{largest(left.f), largest(left.g)};
+    if (step >= first_to_judge && !now.is_better_than(best)) break;
+    best = now;
+    best_x = x;
+    best_w = w;
+    const bool done = now.f <= close * largest(right.f) && now.g <= close * largest(right.g);
+    if (done || step == most_steps) break;
     set.kkt->add_solution(left.f, left.g, x, w);
   }
   const std::int64_t k = program.a.rows;
