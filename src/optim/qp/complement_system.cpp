@@ -33,15 +33,19 @@ bool ComplementSystem::factorize(const Vector& w) {
   return false;
 }
 
-void ComplementSystem::solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const {
-  constexpr int most_corrections = 4;
-  constexpr double close = 1e-13;  // of the right-hand side
+void ComplementSystem::solve_roughly(const Vector& f, const Vector& g, Vector& x, Vector& l) const {
   l = g;
   for (double& v : l) v = -v;
   add_push(1.0, f, l);
   solve_both(factor_, l);
   x = f;
   add_pull(-1.0, l, x);  // so that the first equation holds
+}
+
+void ComplementSystem::solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const {
+  constexpr int most_corrections = 4;
+  constexpr double close = 1e-13;  // of the right-hand side
+  solve_roughly(f, g, x, l);
   double best = std::numeric_limits<double>::infinity();
   const double wanted = close * std::max(largest(f), largest(g));
   Vector x_before;

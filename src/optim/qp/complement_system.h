@@ -28,6 +28,8 @@ class ComplementSystem {
   void add_pull(double a, const Vector& l, Vector& y) const { multiply(a, rows_->columns, l, y); }
 
   bool factorize(const Vector& w);  ///< false if it failed, in rounding
+  /// Not corrected, nor looked at.
+  void solve_roughly(const Vector& f, const Vector& g, Vector& x, Vector& l) const;
   /// Corrected by the true residual.
   void solve(const Vector& f, const Vector& g, Vector& x, Vector& l) const;
 
