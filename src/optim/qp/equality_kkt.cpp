@@ -103,7 +103,7 @@ double largest(const EqualityKkt::Sides& sides) { return std::max(largest(sides.
 EqualityKkt::Sides EqualityKkt::solve(const Matrix& q, const Rows& c, const Sides& right, Vector& x,
                                       Vector& w) const {
   constexpr int most_corrections = 2;
-  constexpr double close = 1e-14;  // of the right-hand side
+  constexpr double close = 1e-12;  // of the right-hand side
   x.assign(q.rows, 0.0);
   w.assign(c.size(), 0.0);
   add_solution(right.f, right.g, x, w);
