@@ -62,6 +62,7 @@ std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, con
   const detail::ProgramNumbers numbers(program, batch);
   const at::Tensor mu =
       batch.mu().defined() ? batch.mu().detach().to(at::kCPU, at::kDouble) : at::zeros({1, 1}, at::kDouble);
+  const bool records = batch.records();
   std::vector<SolvedProgram> solved(batch.size());
   at::parallel_for(0, batch.size(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -71,6 +72,7 @@ std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, con
       const double barrier = mu.data_ptr<double>()[mu.size(0) == 1 ? 0 : i];
       own.outcome = detail::solve_instance(own.sample.program, resolved, barrier, from ? &*from : nullptr);
       own.no_gradient = drops_gradient(options, own.outcome.status);
+      if (!records) own.forget();
     }
   });
   return solved;
@@ -80,6 +82,12 @@ std::vector<SolvedProgram> solve_all(const optim::QuadraticProgram& program, con
 bool has_point(ProgramStatus status) {
   return status == ProgramStatus::Optimal || status == ProgramStatus::Inaccurate ||
          status == ProgramStatus::IterationLimit;
+}
+
+template <class Wanted>
+bool any(const std::vector<SolvedProgram>& solved, Wanted&& wanted) {
+  return std::any_of(solved.begin(), solved.end(),
+                     [&](const SolvedProgram& one) { return wanted(one.outcome.status); });
 }
 
 bool proven_infeasible(ProgramStatus status) { return status == ProgramStatus::Infeasible; }
@@ -97,22 +105,31 @@ at::Tensor states(const std::vector<SolvedProgram>& solved, const ProgramBatch& 
     std::copy(point.x.begin(), point.x.end(), to);
     for (std::size_t r = 0; r < point.z.size(); ++r)
       to[batch.unknowns() + solved[i].sample.row[r]] = point.z[r] - point.s[r];
-    std::copy(point.y.begin(), point.y.end(), to + batch.unknowns() + batch.rows());
+    std::copy_n(point.y.begin(), batch.equalities(), to + batch.unknowns() + batch.rows());
+    std::size_t equation = batch.equalities();
+    for (const detail::FixedUnknown& one : solved[i].sample.fixed) {
+      const double dual = point.y[equation++];
+      to[batch.unknowns() + one.upper_row] = std::max(0.0, dual);
+      to[batch.unknowns() + one.lower_row] = std::max(0.0, -dual);
+    }
   }
   return state.to(batch.options());
 }
 
-// Added to all that a sample returns: NaN where there is no solution, and no point on the way to one.
-at::Tensor nothing_there(const std::vector<SolvedProgram>& solved, const ProgramBatch& batch) {
+// NaN in all that a sample returns where there is no solution, and no point on the way to one.
+at::Tensor without_point(const at::Tensor& state, const std::vector<SolvedProgram>& solved,
+                         const ProgramBatch& batch) {
+  if (!any(solved, [](ProgramStatus status) { return !has_point(status); })) return state;
   at::Tensor nothing = at::zeros({batch.size(), 1}, at::kDouble);
   for (std::int64_t i = 0; i < batch.size(); ++i) {
     if (!has_point(solved[i].outcome.status)) nothing.data_ptr<double>()[i] = std::nan("");
   }
-  return nothing.to(batch.options());
+  return state + nothing.to(batch.options());
 }
 
 at::Tensor rays(const std::vector<SolvedProgram>& solved, const ProgramBatch& batch) {
   const auto unbounded = [](ProgramStatus status) { return status == ProgramStatus::Unbounded; };
+  if (!any(solved, unbounded)) return at::zeros({batch.size(), batch.unknowns()}, batch.options());
   return states(solved, batch, unbounded).narrow(1, 0, batch.unknowns()).clone();
 }
 
@@ -154,6 +171,32 @@ struct StateParts {
   }
 };
 
+optim::Certificate certificates(const std::vector<SolvedProgram>& solved, const ProgramBatch& batch) {
+  if (any(solved, proven_infeasible)) {
+    const StateParts proof(states(solved, batch, proven_infeasible), batch);
+    return {proof.z, proof.y, proof.lower, proof.upper};
+  }
+  const auto none = [&](std::int64_t width) { return at::zeros({batch.size(), width}, batch.options()); };
+  return {none(batch.general_rows()), none(batch.equalities()), none(batch.lower_rows()),
+          none(batch.upper_rows())};
+}
+
+// First-order backward passes need no product with the recorded operator where the adjoint knows its
+// residual.
+ImplicitRule rule_of(const optim::QuadraticProgram& program, const ProgramBatch& batch,
+                     const detail::KktAdjoint& adjoint, OnFailure on_failure) {
+  ImplicitRule rule{.solver = adjoint, .on_failure = on_failure};
+  const at::TensorOptions options = batch.options();
+  const bool known = !detail::is_sparse(program) && !batch.mu().defined() && options.device().is_cpu() &&
+                     options.dtype() == at::kDouble;
+  if (!known) return rule;
+  rule.first_order = [adjoint](const LinearOperator& /*a*/, const at::Tensor& /*z*/, const at::Tensor& g,
+                               const ResolvedTolerance& tolerance) {
+    return adjoint.first_order(g, tolerance);
+  };
+  return rule;
+}
+
 }  // namespace
 
 optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
@@ -177,16 +220,15 @@ optim::ProgramSolution quadratic_program(const optim::QuadraticProgram& program,
                               }).stated(Form::Root, "program");
   const at::Tensor state =
       implicit(condition, states(*solved, *batch, has_point),
-               {.solver = adjoint, .on_failure = options.on_failure}, solution.stats.backward);
-  const StateParts parts(state + nothing_there(*solved, *batch), *batch);
+               rule_of(program, *batch, adjoint, options.on_failure), solution.stats.backward);
+  const StateParts parts(without_point(state, *solved, *batch), *batch);
   solution.x = parts.x;
   solution.z = parts.z;
   solution.y = parts.y;
   solution.lower = parts.lower;
   solution.upper = parts.upper;
   solution.slack = parts.slack;
-  const StateParts proof(states(*solved, *batch, proven_infeasible), *batch);
-  solution.certificate = {proof.z, proof.y, proof.lower, proof.upper};
+  solution.certificate = certificates(*solved, *batch);
   solution.ray = rays(*solved, *batch);
   if (options.on_infeasible == optim::OnInfeasible::ClosestFeasible)
     detail::fill_closest_feasible(program, options, solution);

@@ -141,6 +141,15 @@ TEST(TotalVariation, TakesEveryLambda) {
   EXPECT_TRUE(optim::total_variation(y, -1.0).value.isnan().all().item<bool>());
 }
 
+// The largest force in the one block of 1, −1, 1, … is 1. In a long row of floats a lambda of 1.002 is far
+// from that, and 1 is at it.
+TEST(TotalVariation, TellsWeakForcesInLongRowsOfFloats) {
+  constexpr std::int64_t n = 20000;
+  const Tensor y = (1 - 2 * torch::arange(n, options(torch::kFloat)).remainder(2)).unsqueeze(0);
+  EXPECT_EQ(optim::total_variation(y, 1.002).weak, Mask{0});
+  EXPECT_EQ(optim::total_variation(y, 1.0).weak, Mask{1});
+}
+
 TEST(FusedLasso, IsTheFitMovedTowardZero) {
   const Tensor y = row({1, 2, 8, 9, 7, 3, 3.5}) - 4;
   const optim::BlockFit fit = optim::fused_lasso(y, 3.0, .5);

@@ -94,8 +94,45 @@ TEST(QuadraticProgram, TakesFixedUnknowns) {
   EXPECT_TRUE(close(s.x, row({1, 0, -2}), 1e-14));
   EXPECT_TRUE(close(s.upper - s.lower, row({2, 0, -3}), 1e-13));
   EXPECT_TRUE((s.lower >= 0).all().item<bool>() && (s.upper >= 0).all().item<bool>());
-  EXPECT_TRUE(s.stats.dual_not_unique[0]);
-  EXPECT_FALSE(s.stats.primal_not_unique[0]);
+  EXPECT_FALSE(s.stats.weakly_active[0] || s.stats.dual_not_unique[0] || s.stats.primal_not_unique[0]);
+}
+
+// Equal bounds are one equation: they have a kink nowhere, and with another one on the same unknown their
+// duals are not unique.
+TEST(QuadraticProgram, FlagsFixedUnknownsAsEquations) {
+  const Tensor Q = torch::eye(2, options());
+  const Tensor bound = vector({1, -kInfinity});
+  const auto without_force =
+      quadratic_program({.Q = Q, .p = vector({-1, 2}), .lower = bound, .upper = vector({1, 5})});
+  ASSERT_TRUE(without_force.stats.optimal()) << without_force.stats.full();
+  EXPECT_TRUE(identical(without_force.x[0][0], vector({1})[0]));
+  EXPECT_FALSE(without_force.stats.weakly_active[0] || without_force.stats.dual_not_unique[0]);
+
+  const auto twice = quadratic_program({.Q = Q,
+                                        .p = vector({-3, 2}),
+                                        .A = vector({2, 0}).view({1, 2}),
+                                        .b = vector({2}),
+                                        .lower = bound,
+                                        .upper = vector({1, 5})});
+  ASSERT_TRUE(twice.stats.optimal()) << twice.stats.full();
+  EXPECT_TRUE(twice.stats.dual_not_unique[0]);
+  EXPECT_FALSE(twice.stats.weakly_active[0]);
+
+  const auto at_a_kink =
+      quadratic_program({.Q = Q, .p = vector({-3, 0}), .lower = vector({1, 0}), .upper = vector({1, 5})});
+  EXPECT_TRUE(at_a_kink.stats.weakly_active[0]);
+}
+
+// A dual of one of two equal bounds has no derivative; that of their difference has one.
+TEST(QuadraticProgram, SaysThatTheDualOfOneOfTwoEqualBoundsHasNoDerivative) {
+  const Tensor p = leaf({-3, 2});
+  const auto s = quadratic_program(
+      {.Q = torch::eye(2, options()), .p = p, .lower = vector({1, -9}), .upper = vector({1, 9})},
+      {.on_failure = OnFailure::Ignore});
+  EXPECT_TRUE(close(gradients((s.upper - s.lower)[0][0], {p})[0], vector({-1, 0}), 1e-14));
+  EXPECT_EQ(s.stats.backward->status[0], Status::Converged);
+  gradients(s.upper[0][0], {p});
+  EXPECT_EQ(s.stats.backward->status[0], Status::Inaccurate);
 }
 
 TEST(QuadraticProgram, DifferentiatesFixedUnknownsAsEqualities) {

@@ -91,6 +91,35 @@ TEST_P(ProgramDerivatives, AreTheDifferencesOfThoseBefore) {
   }
 }
 
+// Without a graph, gradients are written by kernels; with one, by operations that can be differentiated again.
+TEST(QuadraticProgram, HasTheSameGradientsWithAndWithoutAGraph) {
+  for (std::size_t shared = 0; shared <= 8; ++shared) {
+    Parts parts = moved(program_parts(), program_parts(), 0.0);
+    parts[4] = normal({2, 1, 6});  // a batch of rows, too
+    parts[5] = parts[5].detach().view({2, 1});
+    parts[3] = parts[3].detach().clone();
+    parts[3][1][2] = kInfinity;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const bool is_own = i < 6;
+      if (i == shared && is_own) parts[i] = parts[i][0];
+      if (i == shared && !is_own) parts[i] = parts[i].expand({2, 6});
+      parts[i] = parts[i].detach().clone().requires_grad_();
+    }
+    const ProgramSolution s = quadratic_program(
+        {parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6], parts[7]});
+    ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
+    Tensor number = zeros({});
+    for (const Tensor& output : {s.x, s.z, s.y, s.lower, s.upper})
+      number = number + (normal(output.sizes()) * output).sum();
+    const Parts plain = gradients(number, parts);
+    const Parts recorded = gradients(number, parts, true);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      EXPECT_FALSE(plain[i].requires_grad());
+      EXPECT_TRUE(close(plain[i], recorded[i], 1e-13)) << "part " << i << ", shared " << shared;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Outputs, ProgramDerivatives,
     testing::Values(std::pair{"x", &ProgramSolution::x}, std::pair{"z", &ProgramSolution::z},

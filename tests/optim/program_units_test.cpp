@@ -36,6 +36,33 @@ TEST_P(ProgramUnits, LeaveTheSolutionAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Powers, ProgramUnits, testing::Values(-12, -8, -6, -3, 3, 6, 8, 12));
 
+// A pull of 1e9 toward sides at a distance of 1: its rounding is far larger than what of the sides counts as
+// zero.
+TEST(QuadraticProgram, KeepsSidesApartUnderAnEnormousPull) {
+  torch::manual_seed(0);
+  for (const double pull : {1e6, 1e9}) {
+    const Tensor y = pull * normal({50, 6});
+    const ProgramSolution simplex = quadratic_program({.Q = torch::eye(6, options()),
+                                                       .p = -y,
+                                                       .A = torch::ones({1, 6}, options()),
+                                                       .b = vector({1}),
+                                                       .lower = zeros({6})});
+    EXPECT_TRUE(simplex.stats.optimal()) << simplex.stats.full();
+    EXPECT_TRUE(close(simplex.x, optim::project_simplex(y), 1e-14));
+    const Tensor root = normal({50, 6, 6});
+    const Tensor G = normal({50, 8, 6});
+    const Tensor h = torch::rand({50, 8}, torch::kDouble).to(options());
+    const ProgramSolution s =
+        quadratic_program({.Q = root.matmul(root.transpose(1, 2)) + .01 * torch::eye(6, options()),
+                           .p = pull * normal({50, 6}),
+                           .G = G,
+                           .h = h});
+    EXPECT_TRUE(s.stats.optimal()) << s.stats.full();
+    EXPECT_LE((torch::matmul(G, s.x.unsqueeze(2)).squeeze(2) - h).max().item<double>(),
+              1e-12 * s.x.abs().max().item<double>());
+  }
+}
+
 // x₁ ≤ 1 and x₁ ≥ 1 − gap, with a force toward 1.
 TEST(QuadraticProgram, TellsTheSidesOfANarrowGapApart) {
   for (const double gap : {1e-3, 1e-5, 1e-6, 1e-7}) {

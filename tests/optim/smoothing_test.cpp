@@ -267,5 +267,21 @@ TEST(OnInfeasible, TakesABarrierOfItsOwnForEachSample) {
   EXPECT_EQ(s.stats.status[1], ProgramStatus::Optimal);
 }
 
+// The second unknown is in no row and costs nothing.
+TEST(Smoothing, BarrierSeesThatASolutionIsNotUnique) {
+  const auto solve = [](const Tensor& p, const Tensor& G) {
+    return quadratic_program({.p = p, .G = G, .h = vector({0, 1})},
+                             {.smoothing = optim::Barrier{.1}, .on_failure = OnFailure::Ignore});
+  };
+  const Tensor p = leaf({1, 0});
+  const auto loose = solve(p, vector({-1, 0, 1, 0}).view({2, 2}));
+  ASSERT_TRUE(loose.stats.optimal()) << loose.stats.full();
+  EXPECT_TRUE(loose.stats.primal_not_unique[0]);
+  EXPECT_TRUE(gradients(loose.x.sum(), {p})[0].isnan().all().item<bool>());
+  const auto held = solve(vector({1, 0, 0}).narrow(0, 0, 1), vector({-1, 1}).view({2, 1}));
+  ASSERT_TRUE(held.stats.optimal()) << held.stats.full();
+  EXPECT_FALSE(held.stats.primal_not_unique[0]);
+}
+
 }  // namespace
 }  // namespace stillpoint::test

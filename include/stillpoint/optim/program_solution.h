@@ -41,8 +41,8 @@ struct ProgramStats {
   /// A row holds with equality and its dual is zero: the solution has a kink there. Such rows count as active
   /// in derivatives.
   Mask weakly_active;
-  /// The active rows are linearly dependent. Unknowns with equal bounds are always flagged by this one and
-  /// that above.
+  /// The active rows are linearly dependent. Equal bounds of an unknown count as one equation here, whose
+  /// dual is upper − lower: that has a derivative, one of the two alone has not.
   Mask dual_not_unique;
   Mask primal_not_unique;  ///< other points are as good; derivatives are refused
 

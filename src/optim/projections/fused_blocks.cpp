@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -112,16 +113,25 @@ void fit_blocks(const double* y, std::int64_t n, double lambda, const std::vecto
   }
 }
 
-// Whether the force between two neighbors that are equal is all that lambda allows, or two others are equal.
+// Whether the force between two neighbors that are equal is all that lambda allows, or two others are equal;
+// both but for rounding. That of the sums, in double, is at most n units of the largest number. The numbers
+// of y are rounded to its own dtype, each for itself, so that in the force within a block they add like
+// squares.
 bool is_weak(const double* y, const std::vector<double>& x, double lambda, const std::vector<int>& steps,
-             double rounding) {
+             double of_data) {
+  constexpr double units = 4.0;
   double largest = 0.0;
   for (std::size_t i = 0; i < x.size(); ++i) largest = std::max(largest, std::abs(y[i]));
-  const double small = rounding * static_cast<double>(x.size()) * largest;
+  const double of_sums =
+      units * std::numeric_limits<double>::epsilon() * static_cast<double>(x.size()) * largest;
   double force = 0.0;
+  double squares = 0.0;  // of the block's numbers so far
   for (std::size_t i = 0; i + 1 < x.size(); ++i) {
     force += y[i] - x[i];
+    squares += y[i] * y[i];
+    const double small = of_sums + units * of_data * (steps[i] == 0 ? std::sqrt(squares) : largest);
     if (steps[i] == 0 ? lambda - std::abs(force) <= small : std::abs(x[i + 1] - x[i]) <= small) return true;
+    if (steps[i] != 0) squares = 0.0;
   }
   return false;
 }
@@ -144,7 +154,7 @@ FusedBlocks fused_blocks(const at::Tensor& y, const at::Tensor& lambda) {
     RowFit fit{index.data_ptr<std::int64_t>() + b * n, pull.data_ptr<double>() + b * n, {}};
     const std::vector<int> steps = steps_of_fit(row, n, weight);
     fit_blocks(row, n, weight, steps, fit);
-    weak[b] = is_weak(row, fit.x, weight, steps, 4.0 * machine_epsilon(y.scalar_type())) ? 1 : 0;
+    weak[b] = is_weak(row, fit.x, weight, steps, machine_epsilon(y.scalar_type())) ? 1 : 0;
   }
   return {{index.to(y.device())}, pull.to(y.options()), std::move(weak)};
 }

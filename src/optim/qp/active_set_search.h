@@ -17,21 +17,21 @@ using ActiveRows = std::vector<std::int64_t>;
 /// and after a few corrections.
 enum class Patience : std::uint8_t { Early, Last };
 
+/// How exactly a point on an active set is wanted: `Rough` shows which rows are wrong, `Refine` corrects it.
+enum class Effort : std::uint8_t { Rough, Refine, Full };
+
 // What counts as zero of each row's dual and slack.
 struct Zero {
   Vector dual, slack;
 
   template <class Program>
-  Zero(const Program& program, const Scales::Sizes& sizes) : dual(sizes.g.size()), slack(sizes.g) {
+  Zero(const Program& program, const Scales::Sizes& sizes) : slack(sizes.g) {
     constexpr double zero = 1e-9;
     for (double& v : slack) v *= zero;
-    for (std::size_t i = 0; i < dual.size(); ++i) {
-      double least = std::numeric_limits<double>::infinity();
-      for_each_in_row(program.g, static_cast<std::int64_t>(i), [&](std::int64_t j, double entry) {
-        if (std::abs(entry) * least > sizes.slope[j]) least = sizes.slope[j] / std::abs(entry);
-      });
-      dual[i] = zero * least;
-    }
+    Vector flat = sizes.slope;
+    for (double& v : flat) v = 1.0 / v;
+    dual = largest_products(program.g, flat);  // so much of the slope is one unit of a row's dual
+    for (double& v : dual) v = zero / v;
   }
 };
 
@@ -91,20 +91,24 @@ inline ActiveRows settled(Point& point, const std::vector<bool>& active, const Z
 }
 
 // Where a row names one unknown alone, its value is known without rounding.
+template <class M>
+void put_on_bound(const M& rows, std::int64_t i, double side, Point& point) {
+  int entries = 0;
+  std::int64_t column = 0;
+  double factor = 0.0;
+  for_each_in_row(rows, i, [&](std::int64_t j, double entry) {
+    if (entry == 0.0) return;
+    ++entries;
+    column = j;
+    factor = entry;
+  });
+  if (entries == 1) point.x[column] = side / factor;
+}
+
 template <class Program>
 void put_on_bounds(const Program& program, const ActiveRows& active, Point& point) {
-  for (const std::int64_t i : active) {
-    int entries = 0;
-    std::int64_t column = 0;
-    double factor = 0.0;
-    for_each_in_row(program.g, i, [&](std::int64_t j, double entry) {
-      if (entry == 0.0) return;
-      ++entries;
-      column = j;
-      factor = entry;
-    });
-    if (entries == 1) point.x[column] = program.h[i] / factor;
-  }
+  for (const std::int64_t i : active) put_on_bound(program.g, i, program.h[i], point);
+  for (std::int64_t i = 0; i < program.a.rows; ++i) put_on_bound(program.a, i, program.b[i], point);
 }
 
 inline ActiveRows numbers_of(const std::vector<bool>& active) {
@@ -120,8 +124,8 @@ inline ActiveRows numbers_of(const std::vector<bool>& active) {
 /// factorized set is returned, if the result is within the tolerance; else inaccurate, with the point that it
 /// had, and null.
 ///
-/// `make(rows)` factorizes the equations of rows, or gives up with null; `solve(set, rows, from)` is the
-/// point on them, with the true slacks.
+/// `make(rows)` factorizes the equations of rows, or gives up with null; `solve(set, rows, from, effort)` is
+/// the point on them, with the true slacks; `from` is a rough one if it is to be refined.
 template <class Program, class Make, class Solve>
 auto search_active_set(const Program& program, const Scales& scales, const InstanceOptions& options,
                        Patience patience, Outcome& outcome, Make&& make, Solve&& solve)
@@ -135,10 +139,15 @@ auto search_active_set(const Program& program, const Scales& scales, const Insta
     const ActiveRows rows = numbers_of(active);
     auto set = make(rows);
     if (set == nullptr) return nullptr;
-    Point point = solve(*set, rows, outcome.point);
+    const Effort effort = patience == Patience::Early ? Effort::Rough : Effort::Full;
+    Point point = solve(*set, rows, outcome.point, effort);
     const Scales::Sizes sizes = scales.sizes(program, point);
     const Zero zero(program, sizes);
     std::vector<Correction> wrong = corrections(point, outcome.point, active, zero);
+    if (wrong.empty() && effort == Effort::Rough) {
+      point = solve(*set, rows, point, Effort::Refine);
+      wrong = corrections(point, outcome.point, active, zero);
+    }
     const bool contradict =
         !wrong.empty() && active[wrong[0].row] && point.s[wrong[0].row] > zero.slack[wrong[0].row];
     if (tries == 0 && contradict &&

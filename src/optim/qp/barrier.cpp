@@ -13,7 +13,7 @@ std::variant<ComplementSystem, NormalSystem> system_of(const Instance& program,
   if (factor == nullptr) return NormalSystem(program.q, stacked_rows(program), program.a.rows);
   Matrix columns = transposed(stacked_rows(program));
   solve_transposed(*factor, columns);
-  return ComplementSystem(std::move(columns), program.a.rows);
+  return ComplementSystem(whitened_rows(std::move(columns)), program.a.rows);
 }
 
 // z and s from w, without cancellation.
@@ -43,6 +43,19 @@ struct Residual {
   }
   double norm() const { return std::sqrt(dot(dual, dual) + dot(primal, primal)); }
 };
+
+// Whether Q or a row changes along each direction.
+bool determines(const Instance& program, double singular) {
+  Matrix rows = stacked_rows(program);
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const double length = std::sqrt(dot(rows[i], rows[i], rows.cols));
+    for (std::int64_t j = 0; length > 0.0 && j < rows.cols; ++j) rows[i][j] /= length;
+  }
+  const double size = max_diagonal(program.q);
+  Matrix seen = program.q;
+  add_gram(size > 0.0 ? size : 1.0, rows, seen);
+  return detail::factorize(seen, singular * max_diagonal(seen));
+}
 
 // Whether the slacks are more than what is left of the residual: where no point lies inside, both vanish
 // together.
@@ -136,7 +149,8 @@ void follow_barrier(const Instance& program, const std::shared_ptr<const Matrix>
                                                      : optim::ProgramStatus::Inaccurate;
   outcome.point = std::move(point);
   outcome.active.clear();
-  outcome.weakly_active = outcome.dual_not_unique = outcome.primal_not_unique = false;
+  outcome.weakly_active = outcome.dual_not_unique = false;
+  outcome.primal_not_unique = factor == nullptr && !determines(program, options.singular);
   outcome.kkt = nullptr;
   outcome.barrier = there ? std::move(kkt) : nullptr;
 }

@@ -67,11 +67,22 @@ double max_diagonal(const Matrix& m) {
 
 double inverse_size(double x) { return x > 0.0 ? std::exp2(-std::round(std::log2(x))) : 1.0; }
 
-Matrix transposed(const Matrix& m) {
-  Matrix t(m.cols, m.rows);
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    for (std::int64_t j = 0; j < m.cols; ++j) t[j][i] = m[i][j];
-  }
+Matrix transposed(const Matrix& m) { return transposed(m, Matrix(0, m.cols)); }
+
+// Eight rows at a time, so that both sides are read and written along their lines.
+Matrix transposed(const Matrix& upper, const Matrix& lower) {
+  constexpr std::int64_t together = 8;
+  Matrix t(upper.cols, upper.rows + lower.rows);
+  const auto copy = [&](const Matrix& m, std::int64_t to) {
+    for (std::int64_t first = 0; first < m.rows; first += together) {
+      const std::int64_t last = std::min(first + together, m.rows);
+      for (std::int64_t j = 0; j < m.cols; ++j) {
+        for (std::int64_t i = first; i < last; ++i) t[j][to + i] = m[i][j];
+      }
+    }
+  };
+  copy(upper, 0);
+  copy(lower, upper.rows);
   return t;
 }
 
@@ -82,6 +93,20 @@ void multiply(double a, const Matrix& m, const Vector& x, Vector& y) {
 void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y) {
   dense_kernels().add_product(a, m.rows, x.data(), 1, 1, m.data.data(), m.cols, m.cols, y.data(), m.cols,
                               false);
+}
+
+void add_sizes(const Matrix& m, const Vector& x, Vector& y) {
+  dense_kernels().multiply_sizes(m.data.data(), m.rows, m.cols, x.data(), y.data());
+}
+
+void add_transposed_sizes(const Matrix& m, const Vector& x, Vector& y) {
+  dense_kernels().add_sizes_transposed(m.data.data(), m.rows, m.cols, x.data(), y.data());
+}
+
+Vector largest_products(const Matrix& m, const Vector& x) {
+  Vector most(m.rows);
+  dense_kernels().largest_products(m.data.data(), m.rows, m.cols, x.data(), most.data());
+  return most;
 }
 
 void add_gram(double a, const Matrix& m, Matrix& h) {

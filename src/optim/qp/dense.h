@@ -38,10 +38,15 @@ void for_each_in_row(const Matrix& m, std::int64_t row, F&& f) {
 /// The power of two next to 1/x, so that scaling by it rounds nothing; 1 for zero.
 double inverse_size(double x);
 Matrix transposed(const Matrix& m);
+Matrix transposed(const Matrix& upper, const Matrix& lower);  ///< of the one above the other
 
 /// y += a M x, and y += a M'x.
 void multiply(double a, const Matrix& m, const Vector& x, Vector& y);
 void multiply_transposed(double a, const Matrix& m, const Vector& x, Vector& y);
+/// y += |M| |x|, y += |M|'|x|, and for x ≥ 0 the largest |entry| x of each row.
+void add_sizes(const Matrix& m, const Vector& x, Vector& y);
+void add_transposed_sizes(const Matrix& m, const Vector& x, Vector& y);
+Vector largest_products(const Matrix& m, const Vector& x);
 /// The upper triangle of H += a M'M.
 void add_gram(double a, const Matrix& m, Matrix& h);
 

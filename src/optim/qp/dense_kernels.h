@@ -28,6 +28,16 @@ struct DenseKernels {
 
   /// B = U⁻ᵀ B for B of n × columns.
   void (*solve_transposed)(const double* u, std::int64_t n, double* b, std::int64_t columns);
+
+  /// M = factor (a x' + w c') of rows × columns.
+  void (*outer_pair)(double factor, const double* a, const double* x, const double* w, const double* c,
+                     std::int64_t rows, std::int64_t columns, double* m);
+
+  /// y += |M| |x| and y += |M|'|x| for M of rows × n, and y[i] = max |M[i][j]| x[j] for x ≥ 0.
+  void (*multiply_sizes)(const double* m, std::int64_t rows, std::int64_t n, const double* x, double* y);
+  void (*add_sizes_transposed)(const double* m, std::int64_t rows, std::int64_t n, const double* x,
+                               double* y);
+  void (*largest_products)(const double* m, std::int64_t rows, std::int64_t n, const double* x, double* y);
 };
 
 /// The kernels for this processor.

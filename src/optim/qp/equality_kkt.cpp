@@ -5,9 +5,20 @@
 
 namespace stillpoint::detail {
 
-EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Matrix& c,
+namespace {
+
+Matrix copied(const Rows& rows, std::int64_t columns) {
+  Matrix m(static_cast<std::int64_t>(rows.size()), columns);
+  for (std::int64_t i = 0; i < m.rows; ++i) std::copy_n(rows[i], columns, m[i]);
+  return m;
+}
+
+}  // namespace
+
+EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Rows& rows,
                          double singular, bool take_dependent)
     : factor_(std::move(factor)) {
+  const Matrix c = copied(rows, q.cols);
   const bool definite = factor_ != nullptr;
   if (c.rows <= c.cols) {
     rows_ = RowSpace::taken_as_they_are(c);
@@ -19,6 +30,28 @@ EqualityKkt::EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, 
   rows_ = RowSpace::decomposed(c);
   if (!definite) factorize_augmented(q, singular);
   factorize_rows();
+}
+
+EqualityKkt::EqualityKkt(std::shared_ptr<const Matrix> factor, const WhitenedRows& rows, const Vector& length,
+                         const std::vector<std::int64_t>& which)
+    : factor_(std::move(factor)) {
+  const auto k = static_cast<std::int64_t>(which.size());
+  refused_ = k > factor_->rows;
+  if (refused_) return;
+  complement_ = Matrix(k, k);
+  Vector own_length(k);
+  for (std::int64_t i = 0; i < k; ++i) {
+    own_length[i] = length[which[i]];
+    for (std::int64_t j = i; j < k; ++j)
+      complement_[i][j] = rows.gram[std::min(which[i], which[j])][std::max(which[i], which[j])];
+  }
+  refused_ = !plainly_independent(complement_);
+  if (refused_) return;
+  rows_ = RowSpace::of_lengths(std::move(own_length));
+  reached_ = Matrix(factor_->rows, k);
+  for (std::int64_t j = 0; j < reached_.rows; ++j) {
+    for (std::int64_t i = 0; i < k; ++i) reached_[j][i] = rows.columns[j][which[i]];
+  }
 }
 
 bool EqualityKkt::factorize_rows() {
@@ -55,22 +88,41 @@ void EqualityKkt::add_solution(const Vector& f, const Vector& g, Vector& x, Vect
   axpy(1.0, rows_.widened(dual), w);
 }
 
-void EqualityKkt::solve(const Matrix& q, const Matrix& c, const Vector& f, const Vector& g, Vector& x,
-                        Vector& w) const {
-  constexpr int most_corrections = 2;
-  constexpr double close = 1e-14;  // of the right-hand side
-  x.assign(q.rows, 0.0);
-  w.assign(c.rows, 0.0);
-  add_solution(f, g, x, w);
-  for (int i = 0; i < most_corrections; ++i) {
-    Vector f_left = f;
-    Vector g_left = g;
-    multiply(-1.0, q, x, f_left);
-    multiply_transposed(-1.0, c, w, f_left);
-    multiply(-1.0, c, x, g_left);
-    if (std::max(largest(f_left), largest(g_left)) <= close * std::max(largest(f), largest(g))) return;
-    add_solution(f_left, g_left, x, w);
+EqualityKkt::Sides left_of(EqualityKkt::Sides right, const Matrix& q, const Rows& c, const Vector& x,
+                           const Vector& w) {
+  multiply(-1.0, q, x, right.f);
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    axpy(-w[i], c[i], right.f.data(), q.cols);
+    right.g[i] -= dot(c[i], x.data(), q.cols);
   }
+  return right;
+}
+
+double largest(const EqualityKkt::Sides& sides) { return std::max(largest(sides.f), largest(sides.g)); }
+
+EqualityKkt::Sides EqualityKkt::solve(const Matrix& q, const Rows& c, const Sides& right, Vector& x,
+                                      Vector& w) const {
+  constexpr int most_corrections = 2;
+  constexpr double close = 1e-12;  // of the right-hand side
+  x.assign(q.rows, 0.0);
+  w.assign(c.size(), 0.0);
+  add_solution(right.f, right.g, x, w);
+  Sides left = left_of(right, q, c, x, w);
+  for (int i = 0; i < most_corrections; ++i) {
+    const double missed = largest(left);
+    if (missed <= close * largest(right)) break;
+    Vector x_next = x;
+    Vector w_next = w;
+    add_solution(left.f, left.g, x_next, w_next);
+    Sides left_next = left_of(right, q, c, x_next, w_next);
+    if (!(largest(left_next) < missed)) break;  // rounding has the last word
+    const bool stalls = largest(left_next) > missed / 2;
+    x = std::move(x_next);
+    w = std::move(w_next);
+    left = std::move(left_next);
+    if (stalls) break;
+  }
+  return left;
 }
 
 }  // namespace stillpoint::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
@@ -42,7 +43,9 @@ class Embedding {
 
  private:
   double mean() const;
-  void direction(double tau_product, double keep, Iterate& d);
+  enum class Kind : std::uint8_t { Predictor, Step };
+  void direction(Kind kind, double tau_product, double keep, Iterate& d);
+  void solve_for(Kind kind, Iterate& d);
   double length(const Iterate& d) const;
   std::int64_t end() const { return k_ + m_; }
 
@@ -111,16 +114,25 @@ double Embedding<System>::mean() const {
   return (dot(at_.s, at_.l) + at_.tau * at_.kappa) / static_cast<double>(m_ + 1);
 }
 
+// A predictor says how far to center, and how s and l bend; it need not be exact.
+template <class System>
+void Embedding<System>::solve_for(Kind kind, Iterate& d) {
+  if constexpr (requires { system_.solve_roughly(f_, g_, d.x, d.l); }) {
+    if (kind == Kind::Predictor) return system_.solve_roughly(f_, g_, d.x, d.l);
+  }
+  system_.solve(f_, g_, d.x, d.l);
+}
+
 // The step that takes s·l to s·l − product, κτ likewise, and the residuals to `keep` of what they are.
 template <class System>
-void Embedding<System>::direction(double tau_product, double keep, Iterate& d) {
+void Embedding<System>::direction(Kind kind, double tau_product, double keep, Iterate& d) {
   const double gain = 1.0 - keep;
   f_ = dual_;
   for (double& v : f_) v *= -gain;
   g_ = primal_;
   for (double& v : g_) v *= -gain;
   for (std::int64_t i = k_; i < end(); ++i) g_[i] += product_[i] / at_.l[i];
-  system_.solve(f_, g_, d.x, d.l);
+  solve_for(kind, d);
 
   const Vector& x1 = constant_.x;
   const Vector& l1 = constant_.l;
@@ -164,11 +176,11 @@ bool Embedding<System>::step() {
   Iterate& d = step_;
   product_.assign(end(), 0.0);
   for (std::int64_t i = k_; i < end(); ++i) product_[i] = at_.s[i] * at_.l[i];
-  direction(at_.tau * at_.kappa, 0.0, d);
+  direction(Kind::Predictor, at_.tau * at_.kappa, 0.0, d);
   const double centering = std::pow(1.0 - length(d), 3);
   const double target = centering * mean();
   for (std::int64_t i = k_; i < end(); ++i) product_[i] += d.s[i] * d.l[i] - target;
-  direction(at_.tau * at_.kappa + d.tau * d.kappa - target, centering, d);
+  direction(Kind::Step, at_.tau * at_.kappa + d.tau * d.kappa - target, centering, d);
 
   constexpr double short_of_boundary = .99;
   const double taken = std::min(1.0, short_of_boundary * length(d));

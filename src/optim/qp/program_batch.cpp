@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 
 #include "core/check.h"
 #include "optim/projections/arguments.h"
-#include "optim/qp/both_products.h"
 
 namespace stillpoint::detail {
 namespace {
@@ -23,7 +23,7 @@ struct Part {
   std::int64_t dims;  // without a batch dimension
 };
 
-std::vector<Part> parts_of(const optim::QuadraticProgram& program) {
+std::vector<Part> checked_parts(const optim::QuadraticProgram& program) {
   return {{"Q", &program.Q, 2},         {"p", &program.p, 1},        {"G", &program.G, 2},
           {"h", &program.h, 1},         {"A", &program.A, 2},        {"b", &program.b, 1},
           {"lower", &program.lower, 1}, {"upper", &program.upper, 1}};
@@ -81,92 +81,64 @@ std::int64_t checked_rows(const char* matrix_name, const at::Tensor& matrix, con
 
 }  // namespace
 
-ProgramBatch::ProgramBatch(optim::QuadraticProgram program, const optim::Smoothing& smoothing)
-    : program_(std::move(program)) {
-  const std::vector<Part> parts = parts_of(program_);
-  size_ = checked_size(parts);
-  n_ = unknowns_of(parts);
-  TORCH_CHECK(!program_.Q.defined() || program_.Q.size(-2) == n_, "Q: expected square matrices, got shape ",
-              program_.Q.sizes());
-  m_ = checked_rows("G", program_.G, "h", program_.h);
-  k_ = checked_rows("A", program_.A, "b", program_.b);
+ProgramBatch::ProgramBatch(optim::QuadraticProgram program, const optim::Smoothing& smoothing) {
+  terms_.parts = std::move(program);
+  const optim::QuadraticProgram& own = terms_.parts;
+  const std::vector<Part> parts = checked_parts(own);
+  terms_.batch = checked_size(parts);
+  const std::int64_t n = unknowns_of(parts);
+  TORCH_CHECK(!own.Q.defined() || own.Q.size(-2) == n, "Q: expected square matrices, got shape ",
+              own.Q.sizes());
+  terms_.layout = {n, checked_rows("G", own.G, "h", own.h), own.lower.defined() ? n : 0,
+                   own.upper.defined() ? n : 0, checked_rows("A", own.A, "b", own.b)};
   std::vector<at::Tensor> open;
   const double infinity = std::numeric_limits<double>::infinity();
   const auto add = [&](const at::Tensor& side, double nothing) {
-    if (side.defined()) open.push_back((side.detach() == nothing).expand({size_, side.size(-1)}));
+    if (side.defined()) open.push_back((side.detach() == nothing).expand({size(), side.size(-1)}));
   };
-  add(program_.h, infinity);
-  add(program_.lower, -infinity);
-  add(program_.upper, infinity);
-  open_ = open.empty() ? at::empty({size_, 0}, options().dtype(at::kBool)) : at::cat(open, 1);
+  add(own.h, infinity);
+  add(own.lower, -infinity);
+  add(own.upper, infinity);
+  terms_.open = open.empty() ? at::empty({size(), 0}, options().dtype(at::kBool)) : at::cat(open, 1);
   if (const auto* barrier = std::get_if<optim::Barrier>(&smoothing)) {
-    mu_ = positive_column("smoothing.mu", barrier->mu, at::empty({size_, n_}, options()));
+    terms_.mu = positive_column("smoothing.mu", barrier->mu, at::empty({size(), n}, options()));
   }
 }
 
-at::TensorOptions ProgramBatch::options() const {
-  for (const Part& part : parts_of(program_)) {
-    if (part.tensor->defined()) return part.tensor->options().layout(at::kStrided).requires_grad(false);
-  }
-  return {};
-}
-
-// At w = 0 the derivative of max(w, 0) is taken to be one: weakly active rows count as active.
-ProgramBatch::RowPair ProgramBatch::pair(const at::Tensor& w) const {
-  if (!mu_.defined()) {
-    const at::Tensor z = w.clamp_min(0);
-    return {z, z - w};
-  }
-  const at::Tensor root = (w * w + 4 * mu_).sqrt();  // z + s
-  const at::Tensor larger = (w.abs() + root) / 2;
-  const at::Tensor smaller = mu_ / larger;
-  const at::Tensor above = w > 0;
-  return {at::where(above, larger, smaller).masked_fill(open_, 0), at::where(above, smaller, larger)};
-}
-
-at::Tensor ProgramBatch::residual(const at::Tensor& state) const {
-  const at::Tensor x = state.narrow(1, 0, n_);
-  const at::Tensor w = state.narrow(1, n_, rows());
-  const at::Tensor y = state.narrow(1, n_ + rows(), k_);
-  const auto [z, s] = pair(w);
-  at::Tensor slope =
-      program_.p.defined() ? program_.p.expand({size_, n_}) : at::zeros({size_, n_}, options());
-  std::vector<at::Tensor> gaps;
-  if (program_.Q.defined()) {
-    const BothProducts q = both_products(program_.Q, x, x);
-    slope = slope + (q.forward + q.transposed) / 2;
-  }
-  if (m_ > 0) {
-    const BothProducts g = both_products(program_.G, x, z.narrow(1, 0, m_));
-    slope = slope + g.transposed;
-    gaps.push_back(g.forward - program_.h);
-  }
-  if (program_.lower.defined()) {
-    slope = slope - z.narrow(1, m_, n_);
-    gaps.push_back(program_.lower - x);
-  }
-  if (program_.upper.defined()) {
-    slope = slope + z.narrow(1, m_ + lower_rows(), n_);
-    gaps.push_back(x - program_.upper);
-  }
-  std::vector<at::Tensor> r = {slope};
-  if (rows() > 0) r.push_back(at::where(open_, -1 - w, at::cat(gaps, 1) + s));
-  if (k_ > 0) {
-    const BothProducts a = both_products(program_.A, x, y);
-    r[0] = r[0] + a.transposed;
-    r.push_back(a.forward - program_.b);
-  }
-  return at::cat(r, 1);
+bool ProgramBatch::records() const {
+  const std::vector<Part> parts = checked_parts(terms_.parts);
+  return at::GradMode::is_enabled() &&
+         (mu().defined() || std::any_of(parts.begin(), parts.end(), [](const Part& part) {
+            return part.tensor->defined() && part.tensor->requires_grad();
+          }));
 }
 
 ProgramNumbers::ProgramNumbers(const optim::QuadraticProgram& program, const ProgramBatch& batch)
     : n_(batch.unknowns()),
       m_(batch.general_rows()),
       k_(batch.equalities()),
-      lower_rows_(batch.lower_rows()) {
+      lower_rows_(batch.lower_rows()),
+      folds_(!batch.mu().defined()) {
   parts_ = map_parts(program, [](const at::Tensor& t, std::int64_t /*dims*/) {
     return t.detach().to(at::kCPU, at::kDouble).contiguous();
   });
+}
+
+std::vector<FixedUnknown> fixed_unknowns(const double* lower, const double* upper, std::int64_t n,
+                                         std::int64_t first_row) {
+  std::vector<FixedUnknown> fixed;
+  for (std::int64_t j = 0; j < n; ++j) {
+    if (lower[j] == upper[j] && std::isfinite(lower[j]))
+      fixed.push_back({j, first_row + j, first_row + n + j});
+  }
+  return fixed;
+}
+
+bool is_fixed(const std::vector<FixedUnknown>& fixed, std::int64_t unknown) {
+  const auto found =
+      std::lower_bound(fixed.begin(), fixed.end(), unknown,
+                       [](const FixedUnknown& one, std::int64_t j) { return one.unknown < j; });
+  return found != fixed.end() && found->unknown == unknown;
 }
 
 namespace {
@@ -184,7 +156,7 @@ void ProgramNumbers::add_bounds(std::int64_t i, const at::Tensor& bound, double 
   if (!bound.defined()) return;
   const double* value = numbers_of(bound, i, 1);
   for (std::int64_t j = 0; j < n_; ++j) {
-    if (sign * value[j] == std::numeric_limits<double>::infinity()) continue;
+    if (sign * value[j] == std::numeric_limits<double>::infinity() || is_fixed(sample.fixed, j)) continue;
     Instance& program = sample.program;
     program.g.data.resize(program.g.data.size() + n_, 0.0);
     program.g[program.g.rows++][j] = sign;
@@ -205,11 +177,17 @@ ProgramNumbers::Sample ProgramNumbers::sample(std::int64_t i) const {
   }
   program.p.assign(n_, 0.0);
   if (parts_.p.defined()) std::copy_n(numbers_of(parts_.p, i, 1), n_, program.p.begin());
-  program.a = Matrix(k_, n_);
+  if (folds_ && parts_.lower.defined() && parts_.upper.defined())
+    sample.fixed = fixed_unknowns(numbers_of(parts_.lower, i, 1), numbers_of(parts_.upper, i, 1), n_, m_);
+  program.a = Matrix(k_ + static_cast<std::int64_t>(sample.fixed.size()), n_);
   if (k_ > 0) {
     std::copy_n(numbers_of(parts_.A, i, 2), k_ * n_, program.a.data.begin());
     const double* b = numbers_of(parts_.b, i, 1);
     program.b.assign(b, b + k_);
+  }
+  for (const FixedUnknown& one : sample.fixed) {
+    program.a[static_cast<std::int64_t>(program.b.size())][one.unknown] = 1.0;
+    program.b.push_back(numbers_of(parts_.upper, i, 1)[one.unknown]);
   }
   program.g.cols = n_;
   for (std::int64_t r = 0; r < m_; ++r) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "optim/qp/instance.h"
+#include "optim/qp/kkt_residual.h"
 #include "stillpoint/optim/quadratic_program.h"
 
 namespace stillpoint::detail {
@@ -18,40 +19,43 @@ optim::QuadraticProgram map_parts(const optim::QuadraticProgram& program, F&& f)
           part(program.A, 2), part(program.b, 1), part(program.lower, 1), part(program.upper, 1)};
 }
 
-/// A batch of programs, checked. The state of a sample is [x; w; y] with a w for each row, where the rows are
-/// those of G, then the lower and the upper bounds: z = max(w, 0) and s = z − w. With a barrier, z and s are
-/// the positive numbers with z − s = w and zs = μ.
+/// A batch of programs, checked; see `kkt_residual` for the state of a sample.
 class ProgramBatch {
  public:
   /// Throws if a part does not fit the others.
   explicit ProgramBatch(optim::QuadraticProgram program, const optim::Smoothing& smoothing = {});
 
-  std::int64_t size() const { return size_; }
-  std::int64_t unknowns() const { return n_; }
-  std::int64_t general_rows() const { return m_; }
-  std::int64_t lower_rows() const { return program_.lower.defined() ? n_ : 0; }
-  std::int64_t upper_rows() const { return program_.upper.defined() ? n_ : 0; }
-  std::int64_t rows() const { return m_ + lower_rows() + upper_rows(); }
-  std::int64_t equalities() const { return k_; }
-  std::int64_t width() const { return n_ + rows() + k_; }
-  at::TensorOptions options() const;
-  const at::Tensor& open() const { return open_; }  ///< `[B, rows]`: those that constrain nothing
-  const at::Tensor& mu() const { return mu_; }      ///< of a barrier, `[B, 1]` or `[1, 1]`; else undefined
+  std::int64_t size() const { return terms_.batch; }
+  std::int64_t unknowns() const { return terms_.layout.unknowns; }
+  std::int64_t general_rows() const { return terms_.layout.general; }
+  std::int64_t lower_rows() const { return terms_.layout.lower; }
+  std::int64_t upper_rows() const { return terms_.layout.upper; }
+  std::int64_t rows() const { return terms_.layout.rows(); }
+  std::int64_t equalities() const { return terms_.layout.equalities; }
+  std::int64_t width() const { return terms_.layout.width(); }
+  at::TensorOptions options() const { return terms_.options(); }
+  const at::Tensor& open() const { return terms_.open; }
+  const at::Tensor& mu() const { return terms_.mu; }
+  RowPair pair(const at::Tensor& w) const { return terms_.pair(w); }
 
-  struct RowPair {
-    at::Tensor dual, slack;  ///< z and s, `[B, rows]`
-  };
-  RowPair pair(const at::Tensor& w) const;
-
-  /// The optimality conditions at a state `[B, width]`, with the graph of the program's parts:
-  ///   Qx + p + G'z + A'y = 0,  Gx + s − h = 0,  Ax − b = 0.
-  at::Tensor residual(const at::Tensor& state) const;
+  /// The optimality conditions at a state `[B, width]`, with the graph of the program's parts.
+  at::Tensor residual(const at::Tensor& state) const { return kkt_residual(terms_, state); }
+  /// Whether a part of it requires a gradient, and gradients are recorded.
+  bool records() const;
 
  private:
-  optim::QuadraticProgram program_;
-  std::int64_t size_ = 1, n_ = 0, m_ = 0, k_ = 0;
-  at::Tensor open_, mu_;
+  KktTerms terms_;
 };
+
+/// The rows of an unknown's bounds that are equal: they are one equation, whose dual is upper − lower.
+struct FixedUnknown {
+  std::int64_t unknown, lower_row, upper_row;  ///< rows of the batch
+};
+
+/// The unknowns with equal, finite bounds. The rows of bounds begin with `first_row`.
+std::vector<FixedUnknown> fixed_unknowns(const double* lower, const double* upper, std::int64_t n,
+                                         std::int64_t first_row);
+bool is_fixed(const std::vector<FixedUnknown>& fixed, std::int64_t unknown);
 
 /// The numbers of a batch on the host, from which each program is read.
 class ProgramNumbers {
@@ -60,7 +64,8 @@ class ProgramNumbers {
 
   struct Sample {
     Instance program;
-    std::vector<std::int64_t> row;  ///< of the batch's rows, for each of G's here
+    std::vector<std::int64_t> row;         ///< of the batch's rows, for each of G's here
+    std::vector<FixedUnknown> fixed = {};  ///< rows of A after those of the batch; none with a barrier
   };
   Sample sample(std::int64_t i) const;
 
@@ -70,6 +75,7 @@ class ProgramNumbers {
 
   optim::QuadraticProgram parts_;  // contiguous, double, on the host
   std::int64_t n_, m_, k_, lower_rows_;
+  bool folds_;  // equal bounds into one equation
 };
 
 }  // namespace stillpoint::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace stillpoint::detail {
 
@@ -12,12 +13,19 @@ bool plainly_independent(Matrix& gram) {
 
 RowSpace RowSpace::taken_as_they_are(const Matrix& c) {
   RowSpace space;
-  space.rows_ = c.rows;
+  space.rows_ = space.rank_ = c.rows;
   space.independent_ = c;
   for (std::int64_t i = 0; i < c.rows; ++i) {
     space.size_.push_back(std::sqrt(dot(c[i], c[i], c.cols)));
     for (std::int64_t j = 0; j < c.cols; ++j) space.independent_[i][j] /= space.size_[i];
   }
+  return space;
+}
+
+RowSpace RowSpace::of_lengths(Vector lengths) {
+  RowSpace space;
+  space.rows_ = space.rank_ = static_cast<std::int64_t>(lengths.size());
+  space.size_ = std::move(lengths);
   return space;
 }
 
@@ -30,6 +38,7 @@ RowSpace RowSpace::decomposed(Matrix c) {
   const auto rank = std::count_if(length.begin(), length.end(), [&](double l) { return l > least; });
   RowSpace space;
   space.rows_ = c.rows;
+  space.rank_ = rank;
   space.independent_ = Matrix(rank, c.cols);
   space.turn_ = Matrix(rank, c.rows);
   for (std::int64_t i = 0; i < c.rows; ++i) {

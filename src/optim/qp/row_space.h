@@ -17,11 +17,14 @@ class RowSpace {
   explicit RowSpace(const Matrix& c);
   /// R has the rows, scaled to length 1, and U is the identity.
   static RowSpace taken_as_they_are(const Matrix& c);
+  /// The same where R is known elsewhere: of rows with these lengths.
+  static RowSpace of_lengths(Vector lengths);
   /// By the singular value decomposition.
   static RowSpace decomposed(Matrix c);
 
   const Matrix& independent() const { return independent_; }  ///< R
-  bool dependent() const { return independent_.rows < rows_; }
+  const Vector& size() const { return size_; }                ///< of Σ
+  bool dependent() const { return rank_ < rows_; }
   /// Σ⁻¹U'r: what R dx has to be for C dx = r, in least squares.
   Vector reduced(const Vector& r) const;
   /// UΣ⁻¹v: of the w with C'w = R'v the shortest.
@@ -29,6 +32,7 @@ class RowSpace {
 
  private:
   std::int64_t rows_ = 0;
+  std::int64_t rank_ = 0;
   Matrix independent_ = {};
   Matrix turn_ = {};  // U', where U is not the identity
   Vector size_ = {};  // of Σ

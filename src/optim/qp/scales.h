@@ -7,7 +7,7 @@
 
 namespace stillpoint::detail {
 
-/// y += |M| |x|, and y += |M|'|x|.
+/// The same of matrices that are not dense.
 template <class M>
 void add_sizes(const M& m, const Vector& x, Vector& y) {
   for (std::int64_t i = 0; i < m.rows; ++i) {
@@ -20,6 +20,16 @@ template <class M>
 void add_transposed_sizes(const M& m, const Vector& x, Vector& y) {
   for (std::int64_t i = 0; i < m.rows; ++i)
     for_each_in_row(m, i, [&](std::int64_t j, double entry) { y[j] += std::abs(entry * x[i]); });
+}
+
+template <class M>
+Vector largest_products(const M& m, const Vector& x) {
+  Vector most(m.rows, 0.0);
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    for_each_in_row(
+        m, i, [&](std::int64_t j, double entry) { most[i] = std::max(most[i], std::abs(entry) * x[j]); });
+  }
+  return most;
 }
 
 /// How large the numbers of a program are, so that what counts as zero depends on none of its units.

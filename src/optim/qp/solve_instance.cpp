@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "optim/qp/barrier.h"
 #include "optim/qp/homogeneous.h"
@@ -45,7 +46,8 @@ Vector unreachable(const Instance& program, const Vector& reduced, const RowSpac
   return left;
 }
 
-// `finish` takes an outcome to what is returned.
+// `finish` takes an outcome to what is returned. Where an iterate within the tolerance shows no active set
+// that fits, its slacks may be too small for the tolerance to tell them from zero. A smaller one then may.
 template <class Form>
 Outcome solve_as(const Form& form, const InstanceOptions& options, bool polish_early,
                  const std::function<void(Outcome&, Patience)>& finish) {
@@ -57,11 +59,18 @@ Outcome solve_as(const Form& form, const InstanceOptions& options, bool polish_e
     finish(early, Patience::Early);
     return early.status == ProgramStatus::Optimal;
   };
-  Outcome outcome = solve_homogeneous(form.system(), form.p(), form.d(), options, polished);
-  if (early.status == ProgramStatus::Optimal) return early;
-  form.undo(outcome);
-  finish(outcome, Patience::Last);
-  return outcome;
+  constexpr double smaller = 1e-4;
+  InstanceOptions own = options;
+  for (bool again = false;; again = true) {
+    Outcome outcome = solve_homogeneous(form.system(), form.p(), form.d(), own, polished);
+    if (early.status == ProgramStatus::Optimal) return early;
+    const bool within = outcome.status == ProgramStatus::Optimal;
+    form.undo(outcome);
+    finish(outcome, Patience::Last);
+    if (again || !within || outcome.status != ProgramStatus::Inaccurate) return outcome;
+    polish_early = false;
+    own.tolerance *= smaller;
+  }
 }
 
 // The Cholesky factor of Q if it is plainly definite, else null.
@@ -80,6 +89,29 @@ bool left_is_rounding(const Instance& program, const Scales& scales, const Vecto
   return true;
 }
 
+// The program with independent rows in the place of A's; nothing if it has none.
+std::optional<Instance> with_independent_rows(const Instance& program, const RowSpace& equalities) {
+  if (program.a.rows == 0) return std::nullopt;
+  std::optional<Instance> independent = program;
+  independent->a = equalities.independent();
+  independent->b = equalities.reduced(program.b);
+  return independent;
+}
+
+// With the certificate that equations contradict each other, by what is left of their sides.
+Outcome contradiction(const Instance& program, const Vector& left) {
+  Outcome outcome = no_point(program, ProgramStatus::Infeasible);
+  for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
+  return outcome;
+}
+
+void keep_rows(const Whitened& form, const RowSpace& equalities, QuadraticPart& q) {
+  q.rows = form.rows();
+  const auto k = static_cast<std::int64_t>(equalities.size().size());
+  for (std::int64_t i = 0; i < q.rows->columns.cols; ++i)
+    q.length.push_back(form.length(i) * (i < k ? equalities.size()[i] : 1.0));
+}
+
 }  // namespace
 
 Outcome solve_instance(const Instance& program, const InstanceOptions& options, double mu,
@@ -91,21 +123,18 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
   const Scales scales(program, factor.get());
   if (start != nullptr) {
     Outcome again = *start;
-    polish(program, factor, scales, options, Patience::Early, again);
+    polish(program, {.factor = factor}, scales, options, Patience::Early, again);
     if (again.status == ProgramStatus::Optimal && is_unique(again, factor != nullptr)) return again;
   }
   const RowSpace equalities(program.a);
-  Instance independent = program;
-  independent.a = equalities.independent();
-  independent.b = equalities.reduced(program.b);
+  const std::optional<Instance> with_independent = with_independent_rows(program, equalities);
+  const Instance& independent = with_independent ? *with_independent : program;
   const Vector left = unreachable(program, independent.b, equalities);
   constexpr double consistent = 10.0;  // in tolerances
-  if (!left_is_rounding(program, scales, left, consistent * options.tolerance)) {
-    Outcome outcome = no_point(program, ProgramStatus::Infeasible);
-    for (std::size_t i = 0; i < left.size(); ++i) outcome.point.y[i] = -left[i] / dot(left, left);
-    return outcome;
-  }
+  if (!left_is_rounding(program, scales, left, consistent * options.tolerance))
+    return contradiction(program, left);
   const bool inside = mu > 0.0 && program.g.rows > 0;
+  QuadraticPart q{.factor = factor};
   const auto finish = [&](Outcome& outcome, Patience patience) {
     outcome.point.y = equalities.widened(outcome.point.y);
     const ProgramStatus found = outcome.status;
@@ -119,12 +148,14 @@ Outcome solve_instance(const Instance& program, const InstanceOptions& options, 
     }
     // An iterate that came near, too, may show the active set.
     outcome.error = measure(program, outcome.point, scales.sizes(program, outcome.point));
-    polish(program, factor, scales, options, patience, outcome);
+    polish(program, q, scales, options, patience, outcome);
     if (outcome.status == ProgramStatus::Inaccurate && found == ProgramStatus::IterationLimit)
       outcome.status = found;
   };
-  return factor != nullptr ? solve_as(Whitened(independent, *factor), options, !inside, finish)
-                           : solve_as(Scaled(independent), options, !inside, finish);
+  if (factor == nullptr) return solve_as(Scaled(independent), options, !inside, finish);
+  const Whitened form(independent, *factor);
+  if (!equalities.dependent()) keep_rows(form, equalities, q);
+  return solve_as(form, options, !inside, finish);
 }
 
 }  // namespace stillpoint::detail

@@ -41,6 +41,10 @@ std::optional<Outcome> WarmStart::sample(std::int64_t i, const ProgramNumbers::S
   const double* y = y_.data_ptr<double>() + i * y_.size(1);
   outcome.point.x.assign(x, x + n);
   outcome.point.y.assign(y, y + y_.size(1));
+  for (const FixedUnknown& one : own.fixed) {
+    const double* dual = dual_.data_ptr<double>() + i * rows;
+    outcome.point.y.push_back(dual[one.upper_row] - dual[one.lower_row]);
+  }
   for (const double v : outcome.point.x) {
     if (!std::isfinite(v)) return std::nullopt;
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "optim/qp/complement_system.h"
 #include "optim/qp/instance.h"
 
@@ -12,14 +14,16 @@ class Whitened {
   /// Refers to `factor`, the U of the program's Q.
   Whitened(const Instance& program, const Matrix& factor);
 
-  ComplementSystem system() const { return {columns_, equalities_}; }
+  ComplementSystem system() const { return {rows_, equalities_}; }
+  const std::shared_ptr<const WhitenedRows>& rows() const { return rows_; }
+  double length(std::int64_t row) const { return 1.0 / row_[row]; }  ///< by which a row was divided
   const Vector& p() const { return p_; }
   const Vector& d() const { return d_; }  ///< b, and below it h
   void undo(Outcome& outcome) const;
 
  private:
   const Matrix& factor_;
-  Matrix columns_;  // scaled U⁻ᵀ[A' G']
+  std::shared_ptr<const WhitenedRows> rows_;  // of A, then of G
   std::int64_t equalities_;
   Vector p_, d_, row_;
   double unit_ = 1.0;  // σ

@@ -123,6 +123,7 @@ SolvedProgram solve_sparse(const optim::QuadraticProgram& program, const Program
   auto sample = std::make_shared<const SparseSample>(program, batch);
   SolvedProgram own;
   own.sample.row = sample->row;
+  own.sample.fixed = sample->fixed;
   const std::optional<Outcome> from = start != nullptr ? start->sample(0, own.sample) : std::nullopt;
   Solved solved = solve_numbers(sample->program, options, from);
   own.outcome = std::move(solved.outcome);

@@ -14,7 +14,9 @@ Vector numbers_of(const at::Tensor& part) {
 void add_bounds(const at::Tensor& bound, double sign, std::int64_t first, SparseSample& sample) {
   const Vector value = numbers_of(bound);
   for (std::size_t j = 0; j < value.size(); ++j) {
-    if (sign * value[j] == std::numeric_limits<double>::infinity()) continue;
+    if (sign * value[j] == std::numeric_limits<double>::infinity() ||
+        is_fixed(sample.fixed, static_cast<std::int64_t>(j)))
+      continue;
     sample.program.g.add_unit_row(static_cast<std::int64_t>(j), sign);
     sample.program.h.push_back(sign * value[j]);
     sample.row.push_back(first + static_cast<std::int64_t>(j));
@@ -29,6 +31,14 @@ SparseSample::SparseSample(const optim::QuadraticProgram& parts, const ProgramBa
   program.p = parts.p.defined() ? numbers_of(parts.p) : Vector(n, 0.0);
   program.a = parts.A.defined() ? CompressedRows(parts.A) : CompressedRows(0, n);
   program.b = numbers_of(parts.b);
+  if (parts.lower.defined() && parts.upper.defined()) {
+    const Vector upper = numbers_of(parts.upper);
+    fixed = fixed_unknowns(numbers_of(parts.lower).data(), upper.data(), n, batch.general_rows());
+    for (const FixedUnknown& one : fixed) {
+      program.a.add_unit_row(one.unknown, 1.0);
+      program.b.push_back(upper[one.unknown]);
+    }
+  }
   program.g = CompressedRows(0, n);
   if (parts.G.defined()) {
     const CompressedRows g(parts.G);

@@ -18,7 +18,8 @@ struct SparseInstance {
 /// The numbers of a checked program with sparse matrices.
 struct SparseSample {
   SparseInstance program;
-  std::vector<std::int64_t> row;  ///< of the batch's rows, for each of G's here
+  std::vector<std::int64_t> row;    ///< of the batch's rows, for each of G's here
+  std::vector<FixedUnknown> fixed;  ///< rows of A after those of the batch
 
   SparseSample(const optim::QuadraticProgram& parts, const ProgramBatch& batch);
 };

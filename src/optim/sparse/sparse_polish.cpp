@@ -31,9 +31,8 @@ std::shared_ptr<const ActiveSet> polish(const SparseInstance& program, const Sca
     const bool refused = patience == Patience::Early && set->dependent();
     return set->factorized() && !refused ? set : nullptr;
   };
-  const auto solve = [&](const ActiveSet& set, const ActiveRows& /*rows*/, const Point& from) {
-    return on_sparse_set(program, set, from);
-  };
+  const auto solve = [&](const ActiveSet& set, const ActiveRows& /*rows*/, const Point& from,
+                         Effort /*effort*/) { return on_sparse_set(program, set, from); };
   return search_active_set(program, scales, options, patience, outcome, make, solve);
 }
 

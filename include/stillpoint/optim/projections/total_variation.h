@@ -12,7 +12,9 @@ struct BlockFit {
   at::Tensor value;  ///< like y
   /// Rows whose derivative is that of one side: two neighbors are held together, or an entry at zero, by a
   /// force that is just enough, to rounding; or they are apart by no more than rounding. Their derivatives
-  /// are finite.
+  /// are finite. In one dimension rounding is, with ε of y's dtype, 4ε √(Σ y²) over the block so far for a
+  /// force, since the numbers of y are rounded each for itself, 4ε max |y| for a distance, and that of the
+  /// sums in double.
   Mask weak;
 };
 
