@@ -3,13 +3,18 @@
 #include <algorithm>
 
 #include "adversarial_study.h"
+#include "bilevel_study.h"
 #include "experiment.h"
+#include "hypernewton_study.h"
+#include "maml_study.h"
 #include "run_parts.h"
+#include "trpo_study.h"
 
 namespace stillpoint::app {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> all{adversarial_study()};
+  static const std::vector<Study> all{adversarial_study(), maml_study(), trpo_study(), bilevel_study(),
+                                      hypernewton_study()};
   return all;
 }
 

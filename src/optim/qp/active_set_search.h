@@ -119,6 +119,14 @@ inline ActiveRows numbers_of(const std::vector<bool>& active) {
   return rows;
 }
 
+// Moves all of these rows into or out of the set, or the worst of them alone.
+inline void flip(const std::vector<Correction>& wrong, bool all, std::vector<bool>& active) {
+  const auto worst = std::max_element(wrong.begin(), wrong.end(),
+                                      [](const auto& a, const auto& b) { return a.size < b.size; });
+  for (auto one = all ? wrong.begin() : worst; one != (all ? wrong.end() : worst + 1); ++one)
+    active[one->row] = !active[one->row];
+}
+
 /// Takes an outcome near a solution to that of its active set, solved exactly: the rows that it names,
 /// corrected while a dual is negative or a row is violated. Optimal, with the rows and the flags, and the
 /// factorized set is returned, if the result is within the tolerance; else inaccurate, with the point that it
@@ -156,10 +164,7 @@ auto search_active_set(const Program& program, const Scales& scales, const Insta
       continue;
     }
     if (!wrong.empty()) {
-      const auto worst = std::max_element(wrong.begin(), wrong.end(),
-                                          [](const auto& a, const auto& b) { return a.size < b.size; });
-      if (tries >= at_once) wrong = {*worst};
-      for (const Correction& correction : wrong) active[correction.row] = !active[correction.row];
+      flip(wrong, tries < at_once, active);
       continue;
     }
     bool weak = false;
