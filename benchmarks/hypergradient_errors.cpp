@@ -78,7 +78,7 @@ int main() {
     return sp::minimize(objective, problem.start(),
                         {.solver = sp::optim::Newton{},
                          .tolerance = {.relative = 1e-13, .absolute = 0.0},
-                         .gradient = {.tolerance = {.relative = 1e-13, .absolute = 0.0}}})
+                         .gradient = sp::ImplicitGradient{.tolerance = {.relative = 1e-13, .absolute = 0.0}}})
         .value;
   };
   const Tensor minimum = exactly().detach();

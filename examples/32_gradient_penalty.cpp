@@ -19,7 +19,8 @@ int main() {
   const auto encoder = torch::randn({2, 16}, options).requires_grad_();
   const auto decoder = (0.3 * torch::randn({16}, options)).requires_grad_();
   const auto critic = [&](const Tensor& x) {
-    const auto f = [&](const Tensor& z) { return torch::tanh(z.mm(recurrent) + x.mm(encoder)); };
+    // By value: the backward pass evaluates f again, when x is gone.
+    const auto f = [=](const Tensor& z) { return torch::tanh(z.mm(recurrent) + x.mm(encoder)); };
     return sp::fixed_point(f, torch::zeros({x.size(0), 16}, options)).value.mv(decoder);
   };
   const auto slopes = [&](const Tensor& points) {

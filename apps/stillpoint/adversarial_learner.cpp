@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "interrupt.h"
+#include "study_parts.h"
 
 namespace stillpoint::app {
 namespace {
@@ -25,28 +26,6 @@ std::shared_ptr<Critic> new_critic(CriticKind kind) {
     return std::make_shared<EquilibriumCritic>(kPlaneWidth);
   }
   return std::make_shared<ExplicitCritic>(kPlaneWidth);
-}
-
-std::int64_t numbers_in(const torch::nn::Module& module) {
-  std::int64_t sum = 0;
-  for (const auto& parameter : module.parameters()) {
-    sum += parameter.numel();
-  }
-  return sum;
-}
-
-template <class Saved>
-void write_part(torch::serialize::OutputArchive& archive, const std::string& name, const Saved& part) {
-  torch::serialize::OutputArchive nested;
-  part.save(nested);
-  archive.write(name, nested);
-}
-
-template <class Loaded>
-void read_part(torch::serialize::InputArchive& archive, const std::string& name, Loaded& part) {
-  torch::serialize::InputArchive nested;
-  archive.read(name, nested);
-  part.load(nested);
 }
 
 }  // namespace

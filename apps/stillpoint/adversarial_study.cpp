@@ -7,43 +7,26 @@
 #include <utility>
 
 #include "adversarial_learner.h"
-#include "dataset.h"
+#include "plane_panels.h"
 #include "study_parts.h"
 
 namespace stillpoint::app {
 namespace {
 
 constexpr double kHalfWidth = 2.3;  // of what is shown of the plane
-constexpr std::int64_t kGridPoints = 93, kShownPoints = 1000;
-
-std::vector<std::pair<double, double>> places(const at::Tensor& points) {
-  const auto x = numbers_of(points.select(1, 0)), y = numbers_of(points.select(1, 1));
-  std::vector<std::pair<double, double>> pairs;
-  std::ranges::transform(x, y, std::back_inserter(pairs),
-                         [](double first, double second) { return std::pair(first, second); });
-  return pairs;
-}
-
-/// What a critic says of the plane.
-Surface judgement(AdversarialLearner& learner) {
-  const auto axis = torch::linspace(-kHalfWidth, kHalfWidth, kGridPoints);
-  const auto rows = torch::meshgrid({axis, axis}, "ij");  // the first counts rows, that is y
-  const auto points = torch::stack({rows[1].flatten(), rows[0].flatten()}, 1);
-  return {.x = numbers_of(axis), .y = numbers_of(axis), .values = numbers_of(learner.judge(points))};
-}
+constexpr std::int64_t kShownPoints = 1000;
 
 /// Samples of a generator over the data and the critic's level lines.
 Panel map_panel(const StudiedVariant& variant) {
   auto& learner = dynamic_cast<AdversarialLearner&>(*variant.learner);
   const torch::NoGradGuard no_grad;
-  Panel panel{.title = fmt::format("{}: {}, and what the critic says", variant.name, learner.cloud().name),
-              .x_label = "",
-              .y_label = "",
-              .settings = fmt::format("set xrange [-{0}:{0}]\nset yrange [-{0}:{0}]\nset size square\n"
-                                      "set xtics 1\nset ytics 1\nunset grid\nset key top left opaque\n",
-                                      kHalfWidth),
-              .curves = {},
-              .surface = judgement(learner)};
+  Panel panel{
+      .title = fmt::format("{}: {}, and what the critic says", variant.name, learner.cloud().name),
+      .x_label = "",
+      .y_label = "",
+      .settings = map_settings(kHalfWidth),
+      .curves = {},
+      .surface = surface_over(kHalfWidth, [&](const at::Tensor& points) { return learner.judge(points); })};
   panel.curves.push_back({.title = "data",
                           .style = "points pointtype 7 pointsize 0.4",
                           .points = places(learner.cloud().draw(kShownPoints)),

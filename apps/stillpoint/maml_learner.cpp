@@ -64,12 +64,13 @@ MamlLearner::Minimum MamlLearner::proximal_minimum(const Points& support, std::i
   const auto objective = [=](const at::Tensor& phi) {
     return squared_errors(packing.unpack(phi), support) + kProximity / 2 * (phi - center).square().sum(1);
   };
-  const auto [phi, stats] = minimize(objective, center,
-                                     {.solver = optim::Lbfgs{},
-                                      .tolerance = {.relative = 3e-3},
-                                      .max_iterations = steps,
-                                      .gradient = {.tolerance = {.relative = 1e-2, .absolute = 0.0}},
-                                      .on_failure = OnFailure::Ignore});
+  const auto [phi, stats] =
+      minimize(objective, center,
+               {.solver = optim::Lbfgs{},
+                .tolerance = {.relative = 3e-3},
+                .max_iterations = steps,
+                .gradient = ImplicitGradient{.tolerance = {.relative = 1e-2, .absolute = 0.0}},
+                .on_failure = OnFailure::Ignore});
   std::vector<float> found(stats.status.size());
   std::ranges::transform(stats.status, found.begin(),
                          [](Status status) { return status == Status::Converged ? 1.0F : 0.0F; });

@@ -18,7 +18,7 @@ namespace {
 MinimizeOptions strictly_convex(Minimizer solver, LinearSolver adjoint) {
   return {.solver = std::move(solver),
           .structure = Structure::PositiveDefinite,
-          .gradient = {.linear_solver = std::move(adjoint)},
+          .gradient = ImplicitGradient{.linear_solver = std::move(adjoint)},
           .on_failure = OnFailure::Throw};
 }
 

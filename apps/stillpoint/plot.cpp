@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::array kColors{"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // safe for the color-blind
 constexpr const char* kLook =
-    "set border 3\nset tics nomirror\nset key default top right\nset grid linecolor rgb '#dddddd'\nunset label\n";
+    "set border 3\nset tics nomirror\nset key default top right\nset grid linecolor rgb '#dddddd'\nunset "
+    "label\n";
 
 /// What gnuplot draws for a script, as bytes. Throws UserError.
 std::string run_gnuplot(const std::string& script) {

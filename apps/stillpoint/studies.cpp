@@ -5,6 +5,7 @@
 #include "adversarial_study.h"
 #include "bilevel_study.h"
 #include "experiment.h"
+#include "flow_study.h"
 #include "hypernewton_study.h"
 #include "maml_study.h"
 #include "run_parts.h"
@@ -13,8 +14,8 @@
 namespace stillpoint::app {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> all{adversarial_study(), maml_study(), trpo_study(), bilevel_study(),
-                                      hypernewton_study()};
+  static const std::vector<Study> all{adversarial_study(), maml_study(), trpo_study(),
+                                      bilevel_study(),     flow_study(), hypernewton_study()};
   return all;
 }
 

@@ -10,4 +10,12 @@ void refuse_data(const std::filesystem::path& data) {
   }
 }
 
+std::int64_t numbers_in(const torch::nn::Module& module) {
+  std::int64_t sum = 0;
+  for (const auto& parameter : module.parameters()) {
+    sum += parameter.numel();
+  }
+  return sum;
+}
+
 }  // namespace stillpoint::app

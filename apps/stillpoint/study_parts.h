@@ -1,5 +1,10 @@
 #pragma once
 
+#include <torch/nn/module.h>
+#include <torch/serialize/input-archive.h>
+#include <torch/serialize/output-archive.h>
+
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -20,6 +25,24 @@ StudyVariant learner_of(std::string name, Arguments... arguments) {
             refuse_data(data);
             return std::make_unique<Kind>(arguments...);
           }};
+}
+
+/// Numbers in the parameters.
+std::int64_t numbers_in(const torch::nn::Module& module);
+
+/// A module or an optimizer as a part of an archive.
+template <class Saved>
+void write_part(torch::serialize::OutputArchive& archive, const std::string& name, const Saved& part) {
+  torch::serialize::OutputArchive nested;
+  part.save(nested);
+  archive.write(name, nested);
+}
+
+template <class Loaded>
+void read_part(torch::serialize::InputArchive& archive, const std::string& name, Loaded& part) {
+  torch::serialize::InputArchive nested;
+  archive.read(name, nested);
+  part.load(nested);
 }
 
 }  // namespace stillpoint::app

@@ -52,6 +52,15 @@ Curvature gauss_newton_recorded(const F& f, const reverse_mode::OfTensor& loss, 
   const Evaluated here = reverse_mode::evaluate_at(f, x);
   // The loss on its own, so that its derivatives end at the output of f.
   const Evaluated outer = reverse_mode::evaluate_at(loss, here.value.detach());
+  if (outer.value.requires_grad()) {
+    for (const at::Tensor& one :
+         torch::autograd::grad({outer.value}, here.inputs, {at::ones_like(outer.value)},
+                               /*retain_graph=*/true, /*create_graph=*/false,
+                               /*allow_unused=*/true)) {
+      TORCH_CHECK(!one.defined(),
+                  "loss: expected a function of the outputs alone, but it reads x or the parameters, too");
+    }
+  }
   const reverse_mode::List bent = reverse_mode::slope(outer);
   return sandwich(here, outer.value, bent[0], [bent, inputs = outer.inputs](const at::Tensor& along) {
     return reverse_mode::pull_back(bent, inputs, {along}, /*create_graph=*/false)[0];

@@ -52,7 +52,11 @@ at::Tensor Packing::pack(const std::vector<at::Tensor>& state) const {
 
 std::vector<at::Tensor> Packing::unpack(const at::Tensor& packed) const {
   std::vector<at::Tensor> state = packed.split_with_sizes(widths_, 1);
-  for (std::size_t i = 0; i < state.size(); ++i) state[i] = state[i].reshape(shapes_[i]);
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    std::vector<std::int64_t> shape = shapes_[i];
+    shape[0] = packed.size(0);  // some of the samples may be left out
+    state[i] = state[i].reshape(shape);
+  }
   return state;
 }
 

@@ -119,8 +119,9 @@ Flow ContinuousFlowImpl::to_base(const at::Tensor& x) {
   return flow;
 }
 
-at::Tensor ContinuousFlowImpl::log_prob(const at::Tensor& x) {
-  const Flow flow = to_base(x);
+at::Tensor ContinuousFlowImpl::log_prob(const at::Tensor& x) { return log_prob(to_base(x)); }
+
+at::Tensor ContinuousFlowImpl::log_prob(const Flow& flow) {
   const at::Tensor z = as_rows(flow.z);
   const double constant = 0.5 * std::log(2 * std::numbers::pi) * static_cast<double>(z.size(1));
   return flow.log_det - 0.5 * z.square().sum(1) - constant;

@@ -65,11 +65,14 @@ struct QuadraticModel {
 struct Direction {
   at::Tensor d;
   double slope = 0;      // gᵀd
-  double predicted = 0;  // fall of the model, without the damping
+  double curvature = 0;  // dᵀBd, without the damping
+
+  /// The fall of the model along a part of d.
+  double predicted(double length) const { return -length * (slope + 0.5 * length * curvature); }
 };
 
 // (B + damping · I) d = −g until the residual is within `allowed`, or until there is no positive curvature.
-// If there is none at once, d is −g.
+// If there is none at once, d is −g, as long as if the curvature were positive.
 Direction truncated_cg(const QuadraticModel& model, double damping, double allowed, std::int64_t max_products,
                        nn::CurvatureStep& report) {
   const at::Tensor& g = model.gradient;
@@ -83,8 +86,9 @@ Direction truncated_cg(const QuadraticModel& model, double damping, double allow
     if (!(curvature > 0)) {
       report.negative_curvature = true;
       if (report.products == 1) {
-        d = p;
-        bend = product;
+        const double scale = curvature < 0 ? squared / -curvature : 1.0;
+        d = p * scale;
+        bend = product * scale;
       }
       break;
     }
@@ -96,8 +100,7 @@ Direction truncated_cg(const QuadraticModel& model, double damping, double allow
     p = p * (next / size) - r;
     size = next;
   }
-  const double slope = inner_product(g, d);
-  return {d, slope, -(slope + 0.5 * inner_product(d, bend))};
+  return {d, inner_product(g, d), inner_product(d, bend)};
 }
 
 void move_to(const QuadraticModel& model, const at::Tensor& x) {
@@ -108,15 +111,14 @@ void move_to(const QuadraticModel& model, const at::Tensor& x) {
 
 double loss_at(const QuadraticModel& model, const at::Tensor& x, const std::function<at::Tensor()>& loss) {
   move_to(model, x);
-  at::Tensor value;
   try {
-    value = loss();
+    const at::Tensor value = loss();
+    TORCH_CHECK(value.defined() && value.numel() == 1, "loss: expected a single number, as before the step");
+    return value.item<double>() + model.penalty(x);
   } catch (...) {
     move_to(model, model.x);
     throw;
   }
-  TORCH_CHECK(value.defined() && value.numel() == 1, "loss: expected a single number, as before the step");
-  return value.item<double>() + model.penalty(x);
 }
 
 // Halves the step until the loss falls by a part of what the slope promises. Where that is less than the
@@ -131,7 +133,7 @@ void search(const QuadraticModel& model, const Direction& direction, const StepP
   for (std::int64_t trial = 0; trial < settings.max_trials; ++trial, length /= 2) {
     const double loss = loss_at(model, model.x + length * direction.d, problem.loss);
     ++report.evaluations;
-    if (trial == 0) report.gain = (report.loss_before - loss) / direction.predicted;
+    if (trial == 0) report.gain = (report.loss_before - loss) / direction.predicted(length);
     const double promised = -length * direction.slope;
     const bool below_rounding = promised < 10 * rounding * std::abs(report.loss_before);
     const double least = below_rounding ? 0.0 : kPartOfSlope * promised;

@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/dtype.h"
 #include "core/rows/rows.h"
+#include "optim/found.h"
 #include "optim/least_squares/fit.h"
 #include "optim/minimizers/objective.h"
 #include "stillpoint/autograd/products.h"
@@ -27,8 +28,7 @@ const char* fit_advice(Status status) {
       return "start where the residual and its derivative are finite";
     case Status::Stalled:
       return "loosen the tolerance or work in double if the residuals are rounded; fix or bound unknowns "
-             "that "
-             "no residual depends on";
+             "that no residual depends on";
     case Status::TimeLimit:
       return "allow more time, or start nearer";
     case Status::Unbounded:
@@ -39,11 +39,6 @@ const char* fit_advice(Status status) {
   return "";
 }
 
-// Stands for the solver where a gradient rule asks what found x.
-struct FoundByFit {
-  void solve(const CheckedMap& /*f*/, const at::Tensor& /*z0*/, Monitor& /*monitor*/) const {}
-};
-
 // ∇F at x. With the Hessian of Gauss and Newton, a function that equals it there and whose derivative in x is
 // that matrix: the Jacobian does not follow x.
 at::Tensor gradient_of_cost(const Map& residual, const detail::FitCost& cost, optim::Hessian hessian,
@@ -53,6 +48,7 @@ at::Tensor gradient_of_cost(const Map& residual, const detail::FitCost& cost, op
   }
   const at::Tensor r = residual(x);
   const at::Tensor pulled = cost.weights(r).reshape(r.sizes()) * r;
+  // A leaf of its own each time, which a second derivative refuses: it would miss how the Jacobian follows x.
   return vjp(residual, x.detach(), pulled, at::GradMode::is_enabled()).product;
 }
 
@@ -69,13 +65,6 @@ Condition stationarity_of_fit(const Map& residual, const detail::FitCost& cost,
   condition = condition.stated(Form::Root, "residual");
   condition.structure = bounds.any() ? Structure::General : Structure::Symmetric;
   return condition;
-}
-
-// Without a graph, in memory of its own.
-at::Tensor fit_start(const detail::Bounds& bounds, const at::Tensor& x0) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor x = x0.is_inference() ? x0.clone() : x0.detach();
-  return bounds.project(x).contiguous();
 }
 
 void check_arguments(const at::Tensor& x0, const LeastSquaresOptions& options) {
@@ -96,7 +85,7 @@ struct Fitted {
 Fitted run_fit(detail::FitProblem& problem, const at::Tensor& x0, const LeastSquaresSolver& solver,
                Stats& stats) {
   const at::NoGradGuard no_grad;
-  const at::Tensor start = fit_start(problem.bounds, x0);
+  const at::Tensor start = problem.bounds.start(x0);
   if (start.numel() == 0) {
     stats.status.assign(x0.size(0), Status::Converged);
     for (auto* numbers : {&stats.residual, &stats.allowed}) numbers->assign(x0.size(0), 0.0);
@@ -146,7 +135,7 @@ Solution<at::Tensor> least_squares(const Residual& residual, const at::Tensor& x
   stats.jacobian_products = problem.residual.jacobian_products() + problem.gradient.jacobian_products();
   if (at::GradMode::is_enabled()) {
     const CheckedMap map(stationarity_of_fit(checked, cost, options, fitted.scale));
-    const FixedPointSolver found = FoundByFit{};
+    const FixedPointSolver found = detail::Found{};
     const at::Tensor z = fitted.x * fitted.scale;
     Problem own{map, z, found, options.on_failure, stats, [&](Map* /*inverse*/) { return at::Tensor(z); }};
     solution.value = options.gradient.differentiate(own) / fitted.scale;

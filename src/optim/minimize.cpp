@@ -13,6 +13,7 @@
 #include "core/dtype.h"
 #include "core/live_rows.h"
 #include "equations/slopes.h"
+#include "optim/found.h"
 #include "optim/minimizers/descent.h"
 #include "optim/minimizers/direct_search.h"
 #include "stillpoint/core/packing.h"
@@ -39,11 +40,6 @@ const char* minimize_advice(Status status) {
   return "";
 }
 
-// Stands for the minimizer where a gradient rule asks what found x.
-struct FoundByDescent {
-  void solve(const CheckedMap& /*f*/, const at::Tensor& /*z0*/, Monitor& /*monitor*/) const {}
-};
-
 // ∇f(x) = 0, or with bounds x = clamp(x − ∇f(x)).
 Condition stationarity(const detail::Function& f, const detail::Bounds& bounds, Structure structure) {
   Condition condition([f, bounds](const at::Tensor& x) {
@@ -53,13 +49,6 @@ Condition stationarity(const detail::Function& f, const detail::Bounds& bounds, 
   condition = condition.stated(Form::Root, "f");
   condition.structure = bounds.any() ? Structure::General : structure;
   return condition;
-}
-
-// Without a graph, in memory of its own.
-at::Tensor start_within(const detail::Bounds& bounds, const at::Tensor& x0) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor x = x0.is_inference() ? x0.clone() : x0.detach();
-  return bounds.project(x).contiguous();
 }
 
 void check_arguments(const Objective& f, const at::Tensor& x0, const MinimizeOptions& options) {
@@ -132,10 +121,10 @@ class Minimization {
     const auto measure = [&](const at::Tensor& x, const std::vector<double>& target) {
       return detail::slopes(problem.condition, x, tolerance.norm, target);
     };
-    detail::Descent descent(problem, start_within(fixed, x0_),
-                            StopTest(tolerance, Slopes(measure, x0_.size(0))), options_.max_iterations);
+    detail::Descent descent(problem, fixed.start(x0_), StopTest(tolerance, Slopes(measure, x0_.size(0))),
+                            options_.max_iterations);
     descent.observe(options_.observer);
-    descent.keep_steps(trail);
+    descent.keep_steps(trail, bounds_);
     if (options_.time_limit) descent.stop_at(Deadline(*options_.time_limit));
     options_.solver.minimize(descent);
     descent.write(stats_);
@@ -150,7 +139,7 @@ class Minimization {
     const auto values = [f = live_function()](const at::Tensor& x) { return detail::values_of(f, x); };
     const ResolvedTolerance tolerance =
         of_values(options_.tolerance, x0_.scalar_type()).resolved(x0_.scalar_type());
-    detail::DirectSearch search(values, fixed, start_within(fixed, x0_), tolerance, options_.max_iterations,
+    detail::DirectSearch search(values, fixed, fixed.start(x0_), tolerance, options_.max_iterations,
                                 running_);
     search.observe(options_.observer);
     if (options_.time_limit) search.stop_at(Deadline(*options_.time_limit));
@@ -203,7 +192,7 @@ Solution<at::Tensor> minimize(const Objective& f, const at::Tensor& x0, const Mi
   Solution<at::Tensor> solution;
   if (at::GradMode::is_enabled()) {
     const CheckedMap map(stationarity(f.function, bounds, options.structure));
-    const FixedPointSolver found = FoundByDescent{};
+    const FixedPointSolver found = detail::Found{};
     const auto trail = std::make_shared<detail::DescentTrail>();
     Problem problem{map, x0, found, options.on_failure, minimization.stats(), [&](Map* /*inverse*/) {
                       return minimization.find(nullptr);

@@ -7,16 +7,12 @@
 
 #include "core/check.h"
 #include "equations/slopes.h"
+#include "optim/found.h"
 #include "stillpoint/core/monitor.h"
 #include "stillpoint/core/packing.h"
 
 namespace stillpoint {
 namespace {
-
-// Stands for the caller's solver where a gradient rule asks what found x.
-struct OwnSolver {
-  void solve(const CheckedMap& /*f*/, const at::Tensor& /*z0*/, Monitor& /*monitor*/) const {}
-};
 
 at::Tensor run(const Map& solver, const at::Tensor& x0) {
   const at::NoGradGuard no_grad;
@@ -58,7 +54,7 @@ Solution<at::Tensor> optimum(const Map& solver, const Condition& optimality, con
   at::Tensor x = run(solver, x0);
   Solution<at::Tensor> solution{x, judged(map, x, options.tolerance.resolved(x.scalar_type()))};
   if (at::GradMode::is_enabled()) {
-    const FixedPointSolver own = OwnSolver{};
+    const FixedPointSolver own = detail::Found{};
     Problem problem{map, x0, own, options.on_failure, solution.stats, [&](Map* /*inverse*/) { return x; }};
     solution.value = options.gradient.differentiate(problem);
   }

@@ -133,6 +133,10 @@ TEST(Curvature, RefusesMisuse) {
   expect_error([&] { hessian_at(square, x); }, "[2]");
   expect_error([&] { gauss_newton_at(square, square, x); }, "[2]");
   expect_error([&] { hessian_at(sum, x)(vector({1})); }, "v");
+  const Tensor w = vector({1, 2}).requires_grad_();
+  const auto penalized = [&](const Tensor& y) { return y.square().sum() + w.square().sum(); };
+  expect_error([&] { gauss_newton_at([&] { return 3 * w; }, penalized, {w}); },
+               "loss: expected a function of the outputs alone");
   expect_error([&] { hessian_at(sum, x)(std::vector<Tensor>{x, x}); }, "v: expected 1 tensors, got 2");
   expect_error([&] { hessian_at([&] { return x.sum(); }, {x}); }, "parameters: expected");
   expect_error([&] { hessian_at([](const Tensor&) { return Tensor(); }, x); }, "undefined");

@@ -46,7 +46,7 @@ Tensor through_minimize(const Tensor& x, const Tensor& w) {
   return minimize(f, torch::zeros_like(x),
                   {.solver = optim::Newton{},
                    .tolerance = {.relative = 1e-13, .absolute = 1e-13},
-                   .gradient = {.tolerance = {.relative = 1e-13, .absolute = 0.0}},
+                   .gradient = ImplicitGradient{.tolerance = {.relative = 1e-13, .absolute = 0.0}},
                    .on_failure = OnFailure::Throw})
       .value;
 }

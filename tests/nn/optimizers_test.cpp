@@ -94,6 +94,20 @@ TEST(NewtonCgOptimizer, LeavesASaddleDownwardsAndEndsInAMinimum) {
   EXPECT_TRUE(close(w.abs(), vector({1, 0}), 1e-8));
 }
 
+TEST(NewtonCgOptimizer, LeavesAMaximumOfAnyScale) {
+  const Tensor w = vector({0.1}).requires_grad_();
+  nn::NewtonCg optimizer({w});
+  for (int i = 0; i < 30; ++i) optimizer.step([&] { return 1e4 * (w.square() - 1).square().sum(); });
+  EXPECT_NEAR(std::abs(w.item<double>()), 1, 1e-6);
+}
+
+TEST(NewtonCgOptimizer, JudgesAShorterStepByTheModelAtItsEnd) {
+  const Quadratic problem;
+  nn::NewtonCg optimizer(problem.parameters, nn::NewtonCgOptions(0.1).tolerance(1e-12).damping(3));
+  optimizer.step([&] { return problem.loss(); });
+  EXPECT_NEAR(optimizer.last_step().gain, 1, 1e-9);
+}
+
 TEST(NewtonCgOptimizer, LeavesTheParametersWhereNoTrialIsBetter) {
   const Tensor w = vector({1}).requires_grad_();
   int calls = 0;

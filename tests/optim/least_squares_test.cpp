@@ -105,6 +105,16 @@ TEST(LeastSquares, SaysWhatASampleCameTo) {
                "start where the residual");
 }
 
+// So far off that the loss gives every residual the weight zero.
+TEST(LeastSquares, TakesNoPlateauOfALossForASolution) {
+  for (const auto& solver : least_squares_solvers()) {
+    const auto [x, stats] = least_squares(
+        [](const Tensor& x) { return x - 100; }, zeros({1, 1}),
+        {.solver = solver, .loss = optim::Tukey{.scale = 1.0}, .on_failure = OnFailure::Ignore});
+    EXPECT_EQ(stats.status[0], Status::Stalled) << stats.full();
+  }
+}
+
 // One exponential runs away until no residual depends on it, in float soon.
 TEST(LeastSquares, TakesNoRunawayForASolution) {
   const Tensor t = torch::arange(1, 9, options(torch::kFloat));

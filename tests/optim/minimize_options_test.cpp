@@ -110,6 +110,13 @@ TEST(MinimizeOptions, LeavesFinishedSamplesOut) {
     EXPECT_TRUE(close(gradients(x.sum(), {p})[0], gradients(whole.value.sum(), {p})[0], 1e-7))
         << solver.name();
   }
+  const auto of_list = [](const std::vector<Tensor>& x, const std::vector<Tensor>& in) {
+    return quartic(torch::cat(x, 1), in[0]);
+  };
+  const auto [x, stats] = minimize({of_list, {p}}, {zeros({12, 2}), zeros({12, 1})});
+  const auto whole = minimize([&](const Tensor& at) { return quartic(at, p); }, zeros({12, 3}));
+  EXPECT_TRUE(close(torch::cat(x, 1), whole.value, 1e-9));
+  EXPECT_LT(stats.sample_evaluations, whole.stats.sample_evaluations);
   const auto mixing = [](const Tensor& x, const std::vector<Tensor>& in) {
     return quartic(x - x.mean(0), in[0]) + x.square().sum(1);
   };
@@ -259,6 +266,32 @@ TEST(TrustRegions, LeaveHardCases) {
       minimize(f, vector({0.0, 3.0, 1e-14, -2.0}).view({2, 2}), {.solver = optim::TrustRegion{}});
   EXPECT_TRUE(stats.converged()) << stats.full();
   EXPECT_TRUE(close(x.abs(), torch::ones_like(x), 1e-9)) << x;
+}
+
+// Of a step that ends on a bound, in the bound; of a start on one, in neither of its later steps.
+TEST(MinimizeOptions, UnrolledStepsFollowTheBoundsThatHoldThem) {
+  const Tensor lower = leaf({0.0, 0.5}, {1, 2});
+  const Tensor upper = leaf({2.0, 1.0}, {1, 2});
+  const Tensor center = leaf({-1.0, 3.0}, {1, 2});
+  const auto f = [&](const Tensor& x) { return (x - center).pow(2).sum(1) + .1 * x.pow(4).sum(1); };
+  for (const Minimizer& solver : {Minimizer(optim::GradientDescent{}), Minimizer(optim::Newton{})}) {
+    for (const GradientRule& rule :
+         {GradientRule(UnrolledGradient{}), GradientRule(CheckpointedGradient{.every = 2})}) {
+      for (const double start : {1.0, 0.0}) {
+        const Tensor x0 = leaf({start, 0.75}, {1, 2});
+        const auto [x, stats] =
+            minimize(f, x0, {.solver = solver, .lower = lower, .upper = upper, .gradient = rule});
+        EXPECT_TRUE(stats.converged()) << stats.full();
+        const auto g = gradients((x * vector({2.0, 3.0})).sum(), {lower, upper, center, x0});
+        const double through_start = start == 0.0 ? 2.0 : 0.0;
+        EXPECT_TRUE(close(g[0], vector({2.0 - through_start, 0.0}).view({1, 2}), 1e-12))
+            << solver.name() << g[0];
+        EXPECT_TRUE(close(g[1], vector({0.0, 3.0}).view({1, 2}), 1e-12)) << solver.name() << g[1];
+        EXPECT_TRUE(close(g[2], zeros({1, 2}), 1e-12)) << solver.name();
+        EXPECT_TRUE(close(g[3], vector({through_start, 0.0}).view({1, 2}), 1e-12)) << solver.name() << g[3];
+      }
+    }
+  }
 }
 
 }  // namespace

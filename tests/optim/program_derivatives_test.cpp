@@ -91,7 +91,8 @@ TEST_P(ProgramDerivatives, AreTheDifferencesOfThoseBefore) {
   }
 }
 
-// Without a graph, gradients are written by kernels; with one, by operations that can be differentiated again.
+// Without a graph, gradients are written by kernels; with one, by operations that can be differentiated
+// again.
 TEST(QuadraticProgram, HasTheSameGradientsWithAndWithoutAGraph) {
   for (std::size_t shared = 0; shared <= 8; ++shared) {
     Parts parts = moved(program_parts(), program_parts(), 0.0);
@@ -105,8 +106,8 @@ TEST(QuadraticProgram, HasTheSameGradientsWithAndWithoutAGraph) {
       if (i == shared && !is_own) parts[i] = parts[i].expand({2, 6});
       parts[i] = parts[i].detach().clone().requires_grad_();
     }
-    const ProgramSolution s = quadratic_program(
-        {parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6], parts[7]});
+    const ProgramSolution s =
+        quadratic_program({parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6], parts[7]});
     ASSERT_TRUE(s.stats.optimal()) << s.stats.full();
     Tensor number = zeros({});
     for (const Tensor& output : {s.x, s.z, s.y, s.lower, s.upper})

@@ -66,6 +66,8 @@ class ContinuousFlowImpl : public torch::nn::Cloneable<ContinuousFlowImpl> {
 
   /// The log-density of samples `[B, …]`, in nats: `[B]`.
   at::Tensor log_prob(const at::Tensor& x);
+  /// The same of samples whose way to the base is known, to use that for penalties, too.
+  static at::Tensor log_prob(const Flow& flow);
   /// Samples `[count, …]` of the flow's dtype and device. Differentiable in parameters.
   at::Tensor sample(std::int64_t count);
 

@@ -26,7 +26,8 @@ enum class Hessian : std::uint8_t {
   Exact,  ///< that of the cost
   /// JᵀJ, with ρ″ where there is a loss: the residual is taken as linear in x. It is what many libraries do,
   /// and wrong unless the residuals vanish: by 2.7e-3 of the derivative on Misra1a and by 2.4e-2 on MGH17
-  /// (NIST's regression data). A backward pass takes N products, too, but of first order.
+  /// (NIST's regression data). A backward pass takes N products, too, but of first order. First derivatives
+  /// only: a second one throws.
   GaussNewton,
 };
 

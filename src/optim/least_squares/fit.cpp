@@ -82,6 +82,7 @@ Fit::Trial Fit::evaluate(const at::Tensor& x) {
 FitPoint Fit::with_derivatives(const Trial& trial) const {
   FitPoint point = trial.point;
   at::Tensor jacobian = trial.recorded.jacobian();
+  point.reached = (jacobian != 0).any(1);
   jacobian = trial.root_weights.defined() ? trial.root_weights.unsqueeze(2) * jacobian
                                           : jacobian / unit_.unsqueeze(2);
   point.gradient = at::matmul(trial.weighted.unsqueeze(1), jacobian).squeeze(1);
@@ -127,7 +128,7 @@ std::vector<double> Fit::noise() const {
 void Fit::measure() {
   const at::Tensor columns = columns_of(point_.triangle);
   scale_ = column_scale(point_.triangle, scale_);
-  influenced_ = influenced_.logical_or(columns > 0);
+  influenced_ = influenced_.logical_or(point_.reached);
   const at::Tensor unit = at::where(columns > 0, columns, 1);
   const at::Tensor matrix = point_.triangle / unit.unsqueeze(1);
   const at::Tensor right = -point_.right;
@@ -288,6 +289,7 @@ void Fit::move_to(const FitPoint& next, const Mask& moved) {
   point_.right = select_rows(moved, next.right, point_.right);
   point_.gradient = select_rows(moved, next.gradient, point_.gradient);
   if (point_.free.defined()) point_.free = select_rows(moved, next.free, point_.free);
+  point_.reached = select_rows(moved, next.reached, point_.reached);
   point_.size = select_rows(moved, next.size, point_.size);
   for (std::size_t b = 0; b < point_.cost.size(); ++b) {
     if (moved[b]) point_.cost[b] = next.cost[b];

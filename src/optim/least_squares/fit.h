@@ -37,6 +37,7 @@ struct FitPoint {
   at::Tensor right = {};          ///< Qᵀr, [B, N]
   at::Tensor gradient = {};       ///< Jᵀr, zero where a bound holds x
   at::Tensor free = {};           ///< false where a bound holds x, else true; undefined without bounds
+  at::Tensor reached = {};        ///< true where some residual, whatever its weight, depends on x
   at::Tensor size = {};           ///< ‖r‖, [B]
 };
 

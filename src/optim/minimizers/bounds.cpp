@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -42,9 +43,14 @@ Bounds Bounds::detached() const {
 
 at::Tensor Bounds::project(const at::Tensor& x) const {
   at::Tensor result = x;
-  if (lower.defined()) result = at::maximum(result, lower);
-  if (upper.defined()) result = at::minimum(result, upper);
+  if (lower.defined()) result = at::where(result < lower, lower, result);
+  if (upper.defined()) result = at::where(result > upper, upper, result);
   return result;
+}
+
+at::Tensor Bounds::start(const at::Tensor& x0) const {
+  const at::NoGradGuard no_grad;
+  return project(x0.is_inference() ? x0.clone() : x0.detach()).contiguous();
 }
 
 at::Tensor Bounds::holds(const at::Tensor& x, const at::Tensor& gradient) const {

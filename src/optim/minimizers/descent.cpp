@@ -236,7 +236,7 @@ void Descent::take(DescentPoint trial, const Mask& accepted, const Mask& hopeles
 void Descent::keep_step(const DirectionAt& again, const Fallback& down, const at::Tensor& length,
                         const Mask& moved) {
   TORCH_INTERNAL_ASSERT(again != nullptr, "a solver that offers its steps said nothing of one");
-  const auto step = [=, bounds = problem_.bounds, free = freedom()](const at::Tensor& x,
+  const auto step = [=, bounds = trail_bounds_, free = freedom()](const at::Tensor& x,
                                                                     const at::Tensor& gradient) {
     at::Tensor d = again(x, gradient);
     if (down.length.defined()) d = select_rows(down.chosen, -down.length * free * gradient, d);
@@ -246,7 +246,7 @@ void Descent::keep_step(const DirectionAt& again, const Fallback& down, const at
 }
 
 void Descent::keep_shift(const at::Tensor& shift, const Mask& moved) {
-  const auto step = [=, bounds = problem_.bounds](const at::Tensor& x, const at::Tensor& /*gradient*/) {
+  const auto step = [=, bounds = trail_bounds_](const at::Tensor& x, const at::Tensor& /*gradient*/) {
     return select_rows(moved, bounds.project(x + shift), x);
   };
   trail_->push_back({step, moved});

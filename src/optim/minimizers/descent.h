@@ -60,8 +60,11 @@ class Descent {
   void look_for_saddles() { always_looks_ = true; }
   void observe(Observer observer) { observer_ = std::move(observer); }
   void stop_at(Deadline deadline) { deadline_ = deadline; }
-  /// Has the steps of `advance` written to `trail`, which may be null.
-  void keep_steps(DescentTrail* trail) { trail_ = trail; }
+  /// Has the steps of `advance` written to `trail`, which may be null, with bounds that have their graph.
+  void keep_steps(DescentTrail* trail, const Bounds& bounds) {
+    trail_ = trail;
+    trail_bounds_ = bounds;
+  }
   bool keeps_steps() const { return trail_ != nullptr; }
 
   bool is_bounded() const { return problem_.bounds.any(); }
@@ -127,6 +130,7 @@ class Descent {
   Observer observer_;
   Deadline deadline_;
   DescentTrail* trail_ = nullptr;
+  Bounds trail_bounds_;
   DescentPoint point_;
   std::size_t rises_within_ = 0;
   double level_ = 0.9;
