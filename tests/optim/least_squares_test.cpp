@@ -109,7 +109,7 @@ TEST(LeastSquares, SaysWhatASampleCameTo) {
 TEST(LeastSquares, TakesNoPlateauOfALossForASolution) {
   for (const auto& solver : least_squares_solvers()) {
     const auto [x, stats] = least_squares(
-        [](const Tensor& x) { return x - 100; }, zeros({1, 1}),
+        [](const Tensor& at) { return at - 100; }, zeros({1, 1}),
         {.solver = solver, .loss = optim::Tukey{.scale = 1.0}, .on_failure = OnFailure::Ignore});
     EXPECT_EQ(stats.status[0], Status::Stalled) << stats.full();
   }
