@@ -11,7 +11,7 @@
 namespace stillpoint::detail {
 
 at::Tensor LiveRows::operator()(const at::Tensor& z) {
-  const at::Tensor some = evaluate(z);
+  at::Tensor some = evaluate(z);
   if (!index_.defined()) return some;
   // A residual of zero whose Jacobian is that of a constant map, so that no system becomes singular by it.
   const at::Tensor rest = condition_.form == Form::FixedPoint ? z.detach() : z.detach() - z;
@@ -19,7 +19,7 @@ at::Tensor LiveRows::operator()(const at::Tensor& z) {
 }
 
 at::Tensor LiveRows::values(const at::Tensor& z) {
-  const at::Tensor some = evaluate(z);
+  at::Tensor some = evaluate(z);
   if (!index_.defined()) return some;
   const at::Tensor rest = 0.5 * (z - z.detach()).square().reshape({z.size(0), -1}).sum(1);
   return rest.index_copy(0, index_, some);
@@ -33,7 +33,7 @@ at::Tensor LiveRows::evaluate(const at::Tensor& z) {
     return condition_.divisible(z, condition_.inputs);
   }
   sample_evaluations_ += index_.size(0);
-  const at::Tensor some = condition_.divisible(z.index_select(0, index_), inputs_);
+  at::Tensor some = condition_.divisible(z.index_select(0, index_), inputs_);
   if (!checked_) check_independence(z, some);
   return some;
 }

@@ -108,10 +108,10 @@ Flow ContinuousFlowImpl::to_base(const at::Tensor& x) {
   const at::Tensor zero = at::zeros({x.size(0), 1}, x.options().requires_grad(false));
   List start{x, zero};
   if (penalties) start.insert(start.end(), {zero, zero});
-  auto [values, stats] = odeint(f, start, at::cat({at::zeros_like(end), end}), options.solve);
-  keep(std::move(stats));
-  const auto number = [&](std::size_t i) { return values[i].select(1, 1).squeeze(1); };
-  Flow flow{.z = values[0].select(1, 1), .log_det = number(1), .kinetic = {}, .jacobian = {}};
+  ode::Solution<List> solution = odeint(f, start, at::cat({at::zeros_like(end), end}), options.solve);
+  keep(std::move(solution.stats));
+  const auto number = [&](std::size_t i) { return solution.value[i].select(1, 1).squeeze(1); };
+  Flow flow{.z = solution.value[0].select(1, 1), .log_det = number(1), .kinetic = {}, .jacobian = {}};
   if (penalties) {
     flow.kinetic = number(2);
     flow.jacobian = number(3);
@@ -131,9 +131,9 @@ at::Tensor ContinuousFlowImpl::trajectory(const at::Tensor& start, const ode::Ti
   check("start", start);
   ode::VectorField f(field_);
   f.takes_time = field_.takes_time();
-  auto [values, stats] = odeint(f, start, t, options.solve);
-  keep(std::move(stats));
-  return values;
+  ode::Solution<at::Tensor> solution = odeint(f, start, t, options.solve);
+  keep(std::move(solution.stats));
+  return solution.value;
 }
 
 at::Tensor ContinuousFlowImpl::from_base(const at::Tensor& z) {

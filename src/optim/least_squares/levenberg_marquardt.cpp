@@ -98,6 +98,7 @@ at::Tensor step_within_ball(const detail::Fit& fit, const std::vector<double>& r
   for (int trial = 0; trial < most_trials && !pending.empty(); ++trial) {
     const at::Tensor index = at::tensor(pending, at::kLong).to(steps.device());
     std::vector<double> lambda;
+    lambda.reserve(pending.size());
     for (const std::int64_t b : pending) lambda.push_back(searches[b].lambda);
     const DampedModel::Step found = model.rows(index).step(lambda);
     steps.index_copy_(0, index, found.d);

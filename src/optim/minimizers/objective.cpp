@@ -70,7 +70,7 @@ at::Tensor largest_curvature(const Function& f, const at::Tensor& x) {
   const at::AutoGradMode recording(true);
   const at::Tensor leaf = x.detach().clone().requires_grad_();
   const at::Tensor gradient = gradient_of(f, leaf);
-  const at::Tensor ones = as_column(at::ones({x.size(0)}, x.options()), x);
+  at::Tensor ones = as_column(at::ones({x.size(0)}, x.options()), x);
   if (!gradient.requires_grad()) return ones;
   // Some direction that no symmetry of f is likely to have.
   at::Tensor v = at::cos(at::arange(1, x.numel() + 1, x.options())).reshape(x.sizes());

@@ -17,9 +17,10 @@ using Rows = std::vector<const double*>;
 /// of C may be dependent: then g is met in least squares, and w is the shortest.
 class EqualityKkt {
  public:
-  /// `q` is symmetric and positive semidefinite; `factor` is its Cholesky factor if it is plainly definite,
-  /// else null. A pivot of `singular`, as part of the largest diagonal entry, counts as zero.
-  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Rows& c, double singular,
+  /// C is `rows`. `q` is symmetric and positive semidefinite; `factor` is its Cholesky factor if it is
+  /// plainly definite, else null. A pivot of `singular`, as part of the largest diagonal entry, counts as
+  /// zero.
+  EqualityKkt(const Matrix& q, std::shared_ptr<const Matrix> factor, const Rows& rows, double singular,
               bool take_dependent = true);
   /// C is these of the whitened rows, which were divided by `length`; refused if they are dependent. Cost: a
   /// factorization of their products.
