@@ -237,7 +237,7 @@ void Descent::keep_step(const DirectionAt& again, const Fallback& down, const at
                         const Mask& moved) {
   TORCH_INTERNAL_ASSERT(again != nullptr, "a solver that offers its steps said nothing of one");
   const auto step = [=, bounds = trail_bounds_, free = freedom()](const at::Tensor& x,
-                                                                    const at::Tensor& gradient) {
+                                                                  const at::Tensor& gradient) {
     at::Tensor d = again(x, gradient);
     if (down.length.defined()) d = select_rows(down.chosen, -down.length * free * gradient, d);
     return select_rows(moved, bounds.project(x + length * d), x);
